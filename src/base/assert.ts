@@ -1,0 +1,15 @@
+// Assertions that stay on. They guard against programmer errors: a failed one ends the process, since state that broke
+// an invariant must not be persisted or acknowledged.
+
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError'
+}
+
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new AssertionError(message)
+}
+
+/** Marks a branch that the types exclude. */
+export function unreachable(value: never): never {
+  throw new AssertionError(`unreachable: ${String(value)}`)
+}

@@ -1,0 +1,115 @@
+// The seam that everything above replication appends to. A replicated log is one Raft group; a group of one voter
+// (`solo.ts`) and, in a cluster, a group over the network give the same interface. Every change of state above it goes
+// decide → append → apply: nothing takes effect, and nothing is answered, before it is committed.
+
+import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
+import type { EpochTable } from '../base/epoch-table.ts'
+import type { Position } from '../base/position.ts'
+import type { ReadRequest, SegmentInfo, Snapshots, StoredBytes } from '../storage/store.ts'
+
+export type Role =
+  /** `established` once the own epoch start is committed: only then may it serve reads that must not be stale (law R9). */
+  | { readonly kind: 'leader'; readonly epoch: LeaderEpoch; readonly established: boolean }
+  | { readonly kind: 'follower'; readonly epoch: LeaderEpoch; readonly leader: NodeId | undefined }
+
+/** Certainly not written. */
+export type AppendRejection = 'not-leader' | 'fenced-epoch' | 'storage-full' | 'closed'
+
+/**
+ * `unknown` is its own outcome: the bytes may or may not survive. It must reach the client as a timeout or as
+ * NOT_ENOUGH_REPLICAS_AFTER_APPEND, never as success and never as "not written".
+ */
+export type CommitOutcome =
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'unknown'; readonly reason: 'leadership-lost' | 'quorum-lost' | 'closed' }
+
+export type AppendResult =
+  | {
+      readonly kind: 'accepted'
+      readonly baseOffset: Offset
+      /** Exclusive end: the position whose commit this append waits for. */
+      readonly end: Position
+      readonly committed: Promise<CommitOutcome>
+    }
+  | { readonly kind: 'rejected'; readonly reason: AppendRejection }
+
+/** What a state machine above the log must follow, on leaders and followers alike (law R9). Called synchronously, in order. */
+export interface LogObserver {
+  /** After the batches (stamped, whole) were accepted into the local log; not yet committed. */
+  onAppended?(batches: Uint8Array, baseOffset: Offset): void
+  /** After the local log was cut back: forget everything above the position. */
+  onTruncated?(to: Position): void
+  /** The commit moved; it never moves back. */
+  onCommitted?(highWatermark: Offset): void
+  onRoleChanged?(role: Role): void
+  onLogStartChanged?(logStart: Offset): void
+  onClosed?(): void
+}
+
+export interface ReplicatedLog {
+  readonly id: LogId
+  readonly role: Role
+  readonly logStart: Offset
+  /** The accepted end of the local log. */
+  readonly logEnd: Position
+  /** The committed offset as known here: everything below it is on a majority, durable. */
+  readonly highWatermark: Offset
+  readonly epochs: EpochTable
+  readonly bytes: number
+  segments(): readonly SegmentInfo[]
+  readonly snapshots: Snapshots
+
+  /**
+   * Accepts one or more whole, validated v2 batches whose base offsets are relative to 0 and contiguous; stamps base offset
+   * and leader epoch in place and takes the bytes over. Synchronous: a later append comes after it in the log.
+   * `expectedEpoch`: rejected as `fenced-epoch` when this node leads in another epoch.
+   */
+  append(batches: Uint8Array, options?: { readonly expectedEpoch?: LeaderEpoch }): AppendResult
+
+  /** Resolves when the commit has reached `position` in this leadership, whoever appended it (a duplicate waits so). */
+  whenCommitted(position: Position): Promise<CommitOutcome>
+
+  /**
+   * Resolves once a majority has confirmed this leadership in a round that began after the call (law R9), so that what is
+   * committed here is not stale; `unknown` when it could not be confirmed.
+   */
+  readBarrier(): Promise<CommitOutcome>
+
+  /** As StoredLog.read; the caller bounds `below` by the high watermark. */
+  read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
+  seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined>
+
+  /** Leader only, at most the high watermark: deletes what lies below (law R10). Resolves when a majority holds it. */
+  advanceLogStart(offset: Offset): Promise<CommitOutcome>
+
+  /** Returns the function that takes the observer off again. */
+  observe(observer: LogObserver): () => void
+}
+
+/** The replicated logs of this node. */
+export interface LogHost {
+  readonly nodeId: NodeId
+  logs(): Iterable<ReplicatedLog>
+  get(id: LogId): ReplicatedLog | undefined
+  /** Creates (durably, before it resolves) or opens the log. */
+  open(spec: LogSpec): Promise<ReplicatedLog>
+  configure(id: LogId, config: LogSpec['config']): void
+  /** Drops this node's replica for good; waiting appends end as unknown. */
+  drop(id: LogId): Promise<void>
+  /** True while appends are refused because this node's disk is full. */
+  readonly storageFull: boolean
+  close(): Promise<void>
+}
+
+export interface LogSpec {
+  readonly id: LogId
+  /** Readable folder name, `<topic>-<partition>`. */
+  readonly directory: string
+  readonly config: {
+    readonly segmentBytes: number
+    readonly segmentMs: number
+    readonly indexIntervalBytes: number
+  }
+  /** Preferred order; the first is the preferred leader. */
+  readonly voters: readonly NodeId[]
+}

@@ -1,0 +1,160 @@
+// What storage offers to the replication layer: many logs on one node, one journal, one fsync for all of them. The
+// interface; `open-store.ts` implements it. Calls that change a log are accepted in order and synchronously (the log's
+// accepted state moves at once) and become durable together with the next commit group.
+
+import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
+import type { Position } from '../base/position.ts'
+import type { EpochTable } from '../base/epoch-table.ts'
+
+export interface Store {
+  /** Random, durable before `openStore` returned, and never changed: the identity of this data directory (law R6). */
+  readonly directoryId: string
+  /** This start's journal generation; grows with every start. */
+  readonly generation: number
+  logs(): Iterable<StoredLog>
+  get(id: LogId): StoredLog | undefined
+  /**
+   * Starts an empty log. `directory` is the folder's readable part (`<topic>-<partition>`); the incarnation is added to it.
+   * Fails (throws StoreError) with `exists` or `storage-full`.
+   */
+  create(id: LogId, options: { readonly directory: string; readonly config: LogConfig }): StoredLog
+  /** Journals the end of this incarnation; its files go after that record is durable. The handle is dead at once. */
+  drop(id: LogId): void
+  /** Resolves when everything accepted before the call, on every log, is durable. */
+  flush(): Promise<void>
+  /** True while appends are refused because the disk is full; it recovers by itself. */
+  readonly full: boolean
+  stats(): StoreStats
+  /** Flushes, writes a checkpoint, closes the files. */
+  close(): Promise<void>
+}
+
+export interface StoreStats {
+  readonly journalBytes: number
+  readonly tailCacheBytes: number
+  readonly openFiles: number
+  readonly syncs: number
+  readonly freeBytes: number
+}
+
+/** Per-log settings; may be changed at any time. Names after Kafka's topic configs. */
+export interface LogConfig {
+  /** segment.bytes */
+  readonly segmentBytes: number
+  /** segment.ms: the active segment is rolled once its first batch is this old. */
+  readonly segmentMs: number
+  /** index.interval.bytes */
+  readonly indexIntervalBytes: number
+}
+
+export interface HardState {
+  readonly term: number
+  readonly votedFor: NodeId | undefined
+}
+
+export interface StoredLog {
+  readonly id: LogId
+  /** Local replica incarnation: create and drop are journal records, replay skips the dead (law R10). */
+  readonly incarnation: number
+  readonly logStart: Offset
+  /** The accepted end, synced or not: the last epoch and the next offset. */
+  readonly end: Position
+  /** Everything at or below it is durable: bytes, epoch starts and truncations. */
+  readonly durable: Position
+  readonly epochs: EpochTable
+  readonly hardState: HardState
+  /** Bytes of the segments from the log start. */
+  readonly bytes: number
+  configure(config: LogConfig): void
+
+  /** Journals term and vote. `durableHardState` moves when it is durable (law R2). */
+  saveHardState(state: HardState): void
+  readonly durableHardState: HardState
+
+  /** Appends the zero-width entry M(epoch, end.offset) (law R1). `epoch` must exceed every epoch of the log. */
+  startEpoch(epoch: LeaderEpoch): void
+  /**
+   * Appends whole record batches, base offset and leader epoch already stamped, contiguous from `end.offset`, all of the
+   * epoch `end.epoch`. The bytes belong to the store afterwards and must not change. Throws StoreError `storage-full`
+   * while the disk is full; nothing is accepted then.
+   */
+  append(batches: Uint8Array, summary: readonly BatchSummary[]): void
+  /** Removes bytes above the position's offset and the starts of epochs above its epoch, nothing else (law R1). */
+  truncate(to: Position): void
+  /** Law R10: journaled before a segment goes. Never above `end`. Offsets below it are no longer served. */
+  advanceLogStart(offset: Offset): void
+
+  /**
+   * Called in order: after each accepted append or truncation became durable, with the new durable position. The callback
+   * must not throw.
+   */
+  onDurable(listener: (durable: Position) => void): void
+
+  /**
+   * Whole batches from the one that contains `from` up to (not including) `below`, which must be a batch border, at most
+   * `maxBytes` but at least one batch when there is one. Answers without waiting (synchronously) when the tail cache holds them.
+   * Fails with StoreError `offset-out-of-range` below the log start or above the end; `corrupt` on bytes that fail their check.
+   */
+  read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
+  /** First batch whose max timestamp is ≥ `timestampMs`, as the place to scan from; undefined when there is none below `below`. */
+  seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined>
+  /** The segment list, oldest first, for retention, DescribeLogDirs and dumps. The last one is active. */
+  segments(): readonly SegmentInfo[]
+
+  /** Opaque, recomputable state as of a position, kept beside the log (producer state): see `Snapshots`. */
+  readonly snapshots: Snapshots
+}
+
+export interface ReadRequest {
+  readonly from: Offset
+  readonly below: Offset
+  readonly maxBytes: number
+}
+
+export interface StoredBytes {
+  readonly chunks: readonly Uint8Array[]
+  readonly bytes: number
+  /** Offset after the last batch returned. */
+  readonly next: Offset
+}
+
+/** What storage must know of a batch without parsing it again. */
+export interface BatchSummary {
+  readonly baseOffset: Offset
+  readonly lastOffset: Offset
+  readonly bytes: number
+  readonly maxTimestampMs: number
+}
+
+export interface SegmentInfo {
+  readonly baseOffset: Offset
+  /** Exclusive. */
+  readonly endOffset: Offset
+  readonly bytes: number
+  /** -1 where it holds no timestamp. */
+  readonly maxTimestampMs: number
+}
+
+/**
+ * A cache of state that could be recomputed from the log. A snapshot is tagged with the position it stands for and given
+ * back only while the log holds that position, so that truncation and power cuts need no care (by log matching the
+ * position names the whole prefix).
+ */
+export interface Snapshots {
+  /** Queues a write in the background; keeps the newest few. */
+  save(at: Position, bytes: Uint8Array): void
+  /** The newest whose position the log holds and whose offset is ≤ `upTo`. */
+  latest(upTo: Offset): Promise<{ readonly at: Position; readonly bytes: Uint8Array } | undefined>
+}
+
+export type StoreErrorCode = 'exists' | 'storage-full' | 'offset-out-of-range' | 'corrupt' | 'closed'
+
+/** An operating error of the store; a failed fsync is none, it ends the process (law R4). */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+  constructor(code: StoreErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
