@@ -2,10 +2,7 @@
 
 export interface Network {
   /** Starts accepting on `host:port`; port 0 takes a free one. Fails with `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`. */
-  listen(
-    address: NetAddress,
-    onConnection: (connection: Connection) => void,
-  ): Promise<NetListener>
+  listen(address: NetAddress, onConnection: (connection: Connection) => void): Promise<NetListener>
   /** Fails with `ECONNREFUSED`, `ETIMEDOUT`, `ENOTFOUND` and so on. */
   connect(address: NetAddress, options?: { readonly timeoutMs?: number }): Promise<Connection>
 }
