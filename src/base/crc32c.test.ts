@@ -1,3 +1,5 @@
+// The CRC against known vectors, and both ways of computing it against each other.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

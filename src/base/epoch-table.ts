@@ -33,8 +33,14 @@ export class EpochTable {
 
   add(entry: EpochStart): void {
     const last = this.#entries.at(-1)
-    assert(last === undefined || entry.epoch > last.epoch, `epoch ${entry.epoch} after ${last?.epoch}`)
-    assert(last === undefined || entry.start >= last.start, `epoch start ${entry.start} after ${last?.start}`)
+    assert(
+      last === undefined || entry.epoch > last.epoch,
+      `epoch ${entry.epoch} after ${last?.epoch}`,
+    )
+    assert(
+      last === undefined || entry.start >= last.start,
+      `epoch start ${entry.start} after ${last?.start}`,
+    )
     this.#entries.push(entry)
   }
 

@@ -23,7 +23,7 @@ export interface NetListener {
 export interface ConnectionHandlers {
   /** The bytes are the callee's to keep. Never called while paused or after `onClose`. */
   onData(chunk: Uint8Array): void
-  /** Called once: the peer ended or reset, the connection failed, or `close`/`destroy` finished. `error` when it was not clean. */
+  /** Called once: the peer ended or reset, the connection failed, or `close`/`destroy` finished. `error`: it was not clean. */
   onClose(error?: NetError): void
   /** Called when the bytes not yet handed to the system have fallen below the low mark after `write` returned false. */
   onDrain?(): void

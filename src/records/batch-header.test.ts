@@ -1,3 +1,5 @@
+// The header fields against a batch laid out by hand; stamping; summaries.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

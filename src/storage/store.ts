@@ -96,7 +96,7 @@ export interface StoredLog {
    * Fails with StoreError `offset-out-of-range` below the log start or above the end; `corrupt` on bytes that fail their check.
    */
   read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
-  /** First batch whose max timestamp is ≥ `timestampMs`, as the place to scan from; undefined when there is none below `below`. */
+  /** First batch whose max timestamp is ≥ `timestampMs`, the place to scan from; undefined when there is none below `below`. */
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined>
   /** The segment list, oldest first, for retention, DescribeLogDirs and dumps. The last one is active. */
   segments(): readonly SegmentInfo[]
@@ -147,7 +147,12 @@ export interface Snapshots {
   latest(upTo: Offset): Promise<{ readonly at: Position; readonly bytes: Uint8Array } | undefined>
 }
 
-export type StoreErrorCode = 'exists' | 'storage-full' | 'offset-out-of-range' | 'corrupt' | 'closed'
+export type StoreErrorCode =
+  | 'exists'
+  | 'storage-full'
+  | 'offset-out-of-range'
+  | 'corrupt'
+  | 'closed'
 
 /** An operating error of the store; a failed fsync is none, it ends the process (law R4). */
 export class StoreError extends Error {

@@ -1,3 +1,5 @@
+// Config tables: parsing, refusals, and where a value comes from.
+
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
