@@ -162,7 +162,7 @@ async function check(args) {
       'format',
       [tool('oxfmt', 'bin/oxfmt'), '--list-different', 'src', 'tools', 'test', 'verify', 'bench'],
     ],
-    ['tests', [...testArguments(args), '--test-reporter=dot']],
+    ['tests', testArguments(['--test-reporter=dot', ...args])],
   ]
   const lines = []
   for (const [name, command] of steps) {

@@ -1,3 +1,5 @@
+// Log lines: their form, their levels, and the fields of children.
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
