@@ -1,0 +1,106 @@
+// Test support: the batches of one log in memory, and reads of them as storage answers them.
+
+import { assert } from '../../base/assert.ts'
+import { asLeaderEpoch, asOffset, type LeaderEpoch, type Offset } from '../../base/brand.ts'
+import { EpochTable } from '../../base/epoch-table.ts'
+import type { Position } from '../../base/position.ts'
+import type { BatchSummary } from '../../records/batch-header.ts'
+import {
+  type ReadRequest,
+  type SegmentInfo,
+  type Snapshots,
+  type StoredBytes,
+  StoreError,
+} from '../../storage/store.ts'
+
+interface Batch {
+  readonly bytes: Uint8Array
+  readonly summary: BatchSummary
+}
+
+export class MemoryLog {
+  readonly epochs = new EpochTable()
+  logStart = asOffset(0)
+  end: Position = { epoch: asLeaderEpoch(-1), offset: asOffset(0) }
+  #batches: Batch[] = []
+  #snapshots: { at: Position; bytes: Uint8Array }[] = []
+
+  get bytes(): number {
+    return this.#batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
+  }
+
+  startEpoch(epoch: LeaderEpoch): void {
+    this.epochs.add({ epoch, start: this.end.offset })
+    this.end = { epoch, offset: this.end.offset }
+  }
+
+  append(bytes: Uint8Array, summaries: readonly BatchSummary[]): void {
+    let at = 0
+    for (const summary of summaries) {
+      assert(summary.baseOffset === this.end.offset, `batch at ${summary.baseOffset}`)
+      this.#batches.push({ bytes: bytes.subarray(at, at + summary.bytes), summary })
+      at += summary.bytes
+      this.end = { epoch: this.end.epoch, offset: asOffset(summary.lastOffset + 1) }
+    }
+    assert(at === bytes.length, `${bytes.length} bytes for ${at} of batches`)
+  }
+
+  truncate(to: Position): void {
+    this.#batches = this.#batches.filter(({ summary }) => summary.baseOffset < to.offset)
+    this.epochs.truncate(to)
+    this.end = { epoch: this.epochs.last, offset: to.offset }
+    this.#snapshots = this.#snapshots.filter(({ at }) => this.epochs.holds(at, this.end.offset))
+  }
+
+  advanceLogStart(offset: Offset): void {
+    assert(offset >= this.logStart && offset <= this.end.offset, `log start ${offset}`)
+    this.logStart = offset
+    this.#batches = this.#batches.filter(({ summary }) => summary.lastOffset >= offset)
+    this.epochs.advanceLogStart(offset)
+  }
+
+  read({ from, below, maxBytes }: ReadRequest): StoredBytes {
+    if (from < this.logStart || from > this.end.offset) {
+      throw new StoreError('offset-out-of-range', `${from} of ${this.logStart}…${this.end.offset}`)
+    }
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    let next = from
+    for (const batch of this.#batches) {
+      if (batch.summary.lastOffset < from) continue
+      if (batch.summary.baseOffset >= below) break
+      if (bytes > 0 && bytes + batch.bytes.length > maxBytes) break
+      chunks.push(batch.bytes)
+      bytes += batch.bytes.length
+      next = asOffset(batch.summary.lastOffset + 1)
+    }
+    return { chunks, bytes, next }
+  }
+
+  seekTimestamp(timestampMs: number, below: Offset): Offset | undefined {
+    return this.#batches.find(
+      ({ summary }) => summary.baseOffset < below && summary.maxTimestampMs >= timestampMs,
+    )?.summary.baseOffset
+  }
+
+  segments(): SegmentInfo[] {
+    return [
+      {
+        baseOffset: this.logStart,
+        endOffset: this.end.offset,
+        bytes: this.bytes,
+        maxTimestampMs: Math.max(-1, ...this.#batches.map((batch) => batch.summary.maxTimestampMs)),
+      },
+    ]
+  }
+
+  readonly snapshots: Snapshots = {
+    save: (at, bytes) => {
+      this.#snapshots.push({ at, bytes: bytes.slice() })
+    },
+    latest: (upTo) => {
+      const usable = this.#snapshots.filter(({ at }) => at.offset <= upTo)
+      return Promise.resolve(usable.at(-1))
+    },
+  }
+}
