@@ -1,0 +1,394 @@
+// Compiles a schema for one version into a pair of closures. Compiling decides once what the version has; reading and
+// writing then only follow the list of its fields.
+
+import { assert } from '../base/assert.ts'
+import type { Reader } from './reader.ts'
+import {
+  ZERO_UUID,
+  type Field,
+  type FieldOptions,
+  type ScalarKind,
+  type StructNode,
+  type TypeNode,
+} from './schema.ts'
+import { Writer } from './writer.ts'
+
+/** Reads and writes values of one type in one version. */
+export interface Codec {
+  /** The fewest bytes a value takes; bounds array lengths before anything is allocated. */
+  readonly bytesMin: number
+  decode(reader: Reader): unknown
+  encode(writer: Writer, value: unknown): void
+}
+
+interface Version {
+  readonly number: number
+  /** Whether this version of the message uses compact lengths and tagged fields (KIP-482). */
+  readonly flexible: boolean
+}
+
+/** Where null may stand in for a value, the type's own encoding of null is used. */
+interface Nullability {
+  readonly nullable: boolean
+}
+
+type Values = Record<string, unknown>
+
+export function compileStruct(node: StructNode, version: number, flexible: boolean): Codec {
+  return structCodec(node, { number: version, flexible }, { nullable: false })
+}
+
+function compile(node: TypeNode, version: Version, options: Nullability): Codec {
+  switch (node.kind) {
+    case 'nullable':
+      return compile(node.inner, version, options)
+    case 'array':
+      return arrayCodec(compile(node.element, version, { nullable: false }), version, options)
+    case 'struct':
+      return structCodec(node, version, options)
+    case 'string':
+      return stringCodec(version, options)
+    case 'bytes':
+    case 'records':
+      return bytesCodec(version, options)
+    default:
+      return SCALARS[node.kind]
+  }
+}
+
+type FixedKind = Exclude<ScalarKind, 'string' | 'bytes' | 'records'>
+
+function fixed<T>(
+  bytesMin: number,
+  decode: (reader: Reader) => T,
+  encode: (writer: Writer, value: T) => void,
+): Codec {
+  // The writer checks at run time that the value is what it should be.
+  return { bytesMin, decode, encode: (writer, value) => encode(writer, value as T) }
+}
+
+const SCALARS: { readonly [K in FixedKind]: Codec } = {
+  // Kafka reads any byte but 0 as true.
+  bool: {
+    bytesMin: 1,
+    decode: (reader) => reader.uint8() !== 0,
+    encode: (writer, value) => {
+      if (typeof value !== 'boolean') writer.fail(`${String(value)} is not a boolean`)
+      writer.int8(value ? 1 : 0)
+    },
+  },
+  int8: fixed(
+    1,
+    (reader) => reader.int8(),
+    (writer, value) => writer.int8(value),
+  ),
+  int16: fixed(
+    2,
+    (reader) => reader.int16(),
+    (writer, value) => writer.int16(value),
+  ),
+  int32: fixed(
+    4,
+    (reader) => reader.int32(),
+    (writer, value) => writer.int32(value),
+  ),
+  int64: fixed(
+    8,
+    (reader) => reader.int64(),
+    (writer, value) => writer.int64(value),
+  ),
+  int64OrMax: fixed(
+    8,
+    (reader) => reader.int64OrMax(),
+    (writer, value) => writer.int64OrMax(value),
+  ),
+  uint16: fixed(
+    2,
+    (reader) => reader.uint16(),
+    (writer, value) => writer.uint16(value),
+  ),
+  uint32: fixed(
+    4,
+    (reader) => reader.uint32(),
+    (writer, value) => writer.uint32(value),
+  ),
+  float64: fixed(
+    8,
+    (reader) => reader.float64(),
+    (writer, value) => writer.float64(value),
+  ),
+  uuid: fixed(
+    16,
+    (reader) => reader.uuid(),
+    (writer, value) => writer.uuid(value),
+  ),
+}
+
+/** The only negative length is -1, and only where null is allowed. */
+function checkLength(reader: Reader, length: number, { nullable }: Nullability): boolean {
+  if (length >= 0) return true
+  if (length !== -1) reader.fail(`length ${length}`)
+  if (!nullable) reader.fail('null is not allowed')
+  return false
+}
+
+function refuseNull(writer: Writer, { nullable }: Nullability): void {
+  if (!nullable) writer.fail('null is not allowed')
+}
+
+function stringCodec({ flexible }: Version, options: Nullability): Codec {
+  return {
+    bytesMin: flexible ? 1 : 2,
+    decode(reader) {
+      const length = flexible ? reader.compactLength() : reader.int16()
+      return checkLength(reader, length, options) ? reader.string(length) : null
+    },
+    encode(writer, value) {
+      if (value !== null) return writer.string(value as string, flexible)
+      refuseNull(writer, options)
+      if (flexible) writer.unsignedVarint(0)
+      else writer.int16(-1)
+    },
+  }
+}
+
+function writeLength(writer: Writer, length: number, flexible: boolean): void {
+  if (flexible) writer.unsignedVarint(length + 1)
+  else writer.int32(length)
+}
+
+/** `bytes` and `records` have one encoding; records are handed on by reference whatever their size. */
+function bytesCodec({ flexible }: Version, options: Nullability): Codec {
+  return {
+    bytesMin: flexible ? 1 : 4,
+    decode(reader) {
+      const length = flexible ? reader.compactLength() : reader.int32()
+      return checkLength(reader, length, options) ? reader.bytes(length) : null
+    },
+    encode(writer, value) {
+      if (value === null) {
+        refuseNull(writer, options)
+        return writeLength(writer, -1, flexible)
+      }
+      if (value instanceof Uint8Array) {
+        writeLength(writer, value.byteLength, flexible)
+        return writer.bytes(value)
+      }
+      if (!Array.isArray(value)) return writer.fail(`${String(value)} is not bytes`)
+      const parts = value as readonly Uint8Array[]
+      let length = 0
+      for (const part of parts) length += part.byteLength
+      writeLength(writer, length, flexible)
+      for (const part of parts) writer.bytes(part)
+    },
+  }
+}
+
+function arrayCodec(element: Codec, { flexible }: Version, options: Nullability): Codec {
+  const elementBytesMin = Math.max(1, element.bytesMin)
+  return {
+    bytesMin: flexible ? 1 : 4,
+    decode(reader) {
+      const length = flexible ? reader.compactLength() : reader.int32()
+      if (!checkLength(reader, length, options)) return null
+      if (length * elementBytesMin > reader.remaining) reader.fail(`array of ${length} elements`)
+      const values: unknown[] = []
+      for (let i = 0; i < length; i++) values.push(element.decode(reader))
+      return values
+    },
+    encode(writer, value) {
+      if (value === null) {
+        refuseNull(writer, options)
+        return writeLength(writer, -1, flexible)
+      }
+      if (!Array.isArray(value)) return writer.fail(`${String(value)} is not an array`)
+      writeLength(writer, value.length, flexible)
+      for (const item of value as readonly unknown[]) element.encode(writer, item)
+    },
+  }
+}
+
+interface CompiledField {
+  readonly name: string
+  readonly codec: Codec
+  readonly default: unknown
+}
+
+interface TaggedField extends CompiledField {
+  readonly tag: number
+}
+
+function within(version: number, since: number | undefined, until: number | undefined): boolean {
+  return version >= (since ?? 0) && version <= (until ?? Infinity)
+}
+
+function compileField(field: Field, version: Version): CompiledField {
+  const { nullableSince, nullableUntil } = field.options
+  const nullable =
+    field.type.kind === 'nullable' && within(version.number, nullableSince, nullableUntil)
+  const codec = compile(field.type, version, { nullable })
+  return { name: field.name, codec, default: defaultOf(field) }
+}
+
+function structCodec(node: StructNode, version: Version, options: Nullability): Codec {
+  const plain: CompiledField[] = []
+  const tagged: TaggedField[] = []
+  /** Fields that this version lacks and whose values must not be dropped. */
+  const absent: Field[] = []
+  const defaults: Values = {}
+  for (const field of node.fields) {
+    defaults[field.name] = defaultOf(field)
+    const { since, until, tag, taggedSince, ignorable } = field.options
+    if (!within(version.number, since, until)) {
+      if (ignorable !== true) absent.push(field)
+    } else if (tag !== undefined && within(version.number, taggedSince, undefined)) {
+      assert(version.flexible, `tagged field ${field.name} in a version without tagged fields`)
+      tagged.push({ ...compileField(field, version), tag })
+    } else {
+      plain.push(compileField(field, version))
+    }
+  }
+  tagged.sort((a, b) => a.tag - b.tag)
+  let bytesMin = version.flexible ? 1 : 0
+  for (const field of plain) bytesMin += field.codec.bytesMin
+
+  const decodeFields = (reader: Reader): Values => {
+    // Copying the defaults gives every value of the type the same shape, and lacking fields their default.
+    const value = { ...defaults }
+    for (const field of plain) {
+      reader.field = field.name
+      value[field.name] = field.codec.decode(reader)
+    }
+    if (version.flexible) decodeTagged(reader, tagged, value)
+    return value
+  }
+  const encodeFields = (writer: Writer, value: Values): void => {
+    for (const field of absent) refuseAbsent(writer, field, value[field.name])
+    for (const field of plain) {
+      writer.field = field.name
+      const given = value[field.name]
+      field.codec.encode(writer, given === undefined ? field.default : given)
+    }
+    if (version.flexible) encodeTagged(writer, tagged, value)
+  }
+  if (options.nullable) return nullableStruct(bytesMin, decodeFields, encodeFields)
+  return {
+    bytesMin,
+    decode: decodeFields,
+    encode: (writer, value) => {
+      if (value === null) writer.fail('null is not allowed')
+      encodeFields(writer, value as Values)
+    },
+  }
+}
+
+/** A struct that may be null is preceded by one byte: 1, or -1 for null. */
+function nullableStruct(
+  bytesMin: number,
+  decodeFields: (reader: Reader) => Values,
+  encodeFields: (writer: Writer, value: Values) => void,
+): Codec {
+  return {
+    bytesMin: 1,
+    decode(reader) {
+      const mark = reader.int8()
+      if (mark === -1) return null
+      if (mark !== 1) reader.fail(`${mark} where 1 or -1 marks a struct`)
+      if (bytesMin > reader.remaining) reader.fail(`${bytesMin} bytes needed`)
+      return decodeFields(reader)
+    },
+    encode(writer, value) {
+      writer.int8(value === null ? -1 : 1)
+      if (value !== null) encodeFields(writer, value as Values)
+    },
+  }
+}
+
+/** KIP-482: the tags ascend; what is unknown is skipped. */
+function decodeTagged(reader: Reader, known: readonly TaggedField[], value: Values): void {
+  const count = reader.unsignedVarint()
+  if (count === 0) return
+  if (count * 2 > reader.remaining) reader.fail(`${count} tagged fields`)
+  let previous = -1
+  for (let i = 0; i < count; i++) {
+    const tag = reader.unsignedVarint()
+    if (tag <= previous) reader.fail(`tag ${tag} after tag ${previous}`)
+    previous = tag
+    const size = reader.unsignedVarint()
+    const field = known.find((candidate) => candidate.tag === tag)
+    if (field === undefined) {
+      reader.skip(size)
+      continue
+    }
+    reader.field = field.name
+    const outer = reader.enter(size)
+    value[field.name] = field.codec.decode(reader)
+    reader.leave(outer)
+  }
+}
+
+function encodeTagged(writer: Writer, tagged: readonly TaggedField[], value: Values): void {
+  const present = tagged.filter((field) => {
+    const given = value[field.name]
+    return given !== undefined && !sameValue(given, field.default)
+  })
+  writer.unsignedVarint(present.length)
+  for (const field of present) {
+    const inner = new Writer()
+    inner.field = field.name
+    field.codec.encode(inner, value[field.name])
+    writer.unsignedVarint(field.tag)
+    writer.unsignedVarint(inner.size)
+    for (const chunk of inner.finish()) writer.bytes(chunk)
+  }
+}
+
+function refuseAbsent(writer: Writer, field: Field, given: unknown): void {
+  if (given === undefined || sameValue(given, defaultOf(field))) return
+  writer.field = field.name
+  writer.fail('set, but the version does not have it')
+}
+
+/** The value that stands for "not given". Shared, so arrays and structs are frozen. */
+function defaultOf(field: { readonly type: TypeNode; readonly options: FieldOptions }): unknown {
+  if (field.options.default !== undefined) return field.options.default
+  return zeroOf(field.type)
+}
+
+function zeroOf(node: TypeNode): unknown {
+  switch (node.kind) {
+    case 'nullable':
+      return node.inner.kind === 'records' ? null : zeroOf(node.inner)
+    case 'array':
+      return Object.freeze([])
+    case 'struct': {
+      const value: Values = {}
+      for (const field of node.fields) value[field.name] = defaultOf(field)
+      return Object.freeze(value)
+    }
+    case 'bool':
+      return false
+    case 'string':
+      return ''
+    case 'uuid':
+      return ZERO_UUID
+    case 'bytes':
+    case 'records':
+      return new Uint8Array(0)
+    default:
+      return 0
+  }
+}
+
+/** Equality of a given value with a default; fields left out of a struct count as their defaults. */
+function sameValue(given: unknown, standard: unknown): boolean {
+  if (given === standard || given === undefined) return true
+  if (given === null || standard === null) return false
+  if (Array.isArray(given)) return given.length === 0 && Array.isArray(standard)
+  if (given instanceof Uint8Array) return given.byteLength === 0 && standard instanceof Uint8Array
+  if (typeof given !== 'object' || typeof standard !== 'object') return false
+  const values = given as Values
+  const defaults = standard as Values
+  for (const name in defaults) if (!sameValue(values[name], defaults[name])) return false
+  return true
+}

@@ -1,0 +1,14 @@
+// The two ways in which the codec refuses: bytes that are not what they claim to be, and values that cannot be written.
+
+/** The peer's (or the disk's) bytes are malformed. Closes the connection that sent them; never harms the node. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+}
+
+/**
+ * A value cannot be written in the version asked for: out of range, null where null is not allowed, or a field set that
+ * the version does not have and that may not be dropped silently (Kafka: a non-default value of a non-ignorable field).
+ */
+export class EncodeError extends Error {
+  override readonly name = 'EncodeError'
+}

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { apiInfo } from './api-keys.ts'
+import { ErrorCode, errorMessage, errorName, isRetriable, KAFKA_ERRORS } from './error-codes.ts'
+
+test('error codes are unique and dense', () => {
+  const codes = Object.values(KAFKA_ERRORS).map((error) => error.code)
+  assert.deepEqual(
+    codes,
+    Array.from({ length: 135 }, (_, i) => i - 1),
+  )
+  assert.equal(ErrorCode.NOT_LEADER_OR_FOLLOWER, 6)
+  assert.equal(errorName(6), 'NOT_LEADER_OR_FOLLOWER')
+  assert.equal(errorName(9999), 'UNKNOWN_SERVER_ERROR')
+  assert.equal(errorMessage(0), 'No error.')
+  assert.equal(isRetriable(6), true)
+  assert.equal(isRetriable(1), false)
+})
+
+test('API keys lead to names', () => {
+  assert.deepEqual(apiInfo(0), { key: 0, flexibleSince: 9, name: 'Produce' })
+  assert.equal(apiInfo(4), undefined)
+  assert.equal(apiInfo(-1), undefined)
+})
