@@ -1,3 +1,5 @@
+// Whole requests and responses: headers, sizes, records by reference, and what is refused.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EncodeError, ProtocolError } from './errors.ts'

@@ -1,3 +1,5 @@
+// The tables of error codes and API keys.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { apiInfo } from './api-keys.ts'
