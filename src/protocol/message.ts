@@ -115,6 +115,9 @@ export interface Api<
   readonly response: Message<Response, ResponseInput>
 }
 
+/** Any API, when which one does not matter. */
+export type AnyApi = Api
+
 export function api<
   const Key extends number,
   const Name extends string,
@@ -193,6 +196,11 @@ export function decodeVersioned<Value, Input>(
   if (options.newerAs !== 'last') return { version, value: message.decode(body, version) }
   const readAs = Math.min(version, message.maxVersion)
   return { version, value: message.decodePrefix(body, readAs) }
+}
+
+/** The int16 that opens a versioned record. In the keys of __consumer_offsets it tells which kind of record it is. */
+export function peekVersion(bytes: Uint8Array): number {
+  return new Reader(bytes).int16()
 }
 
 export function join(chunks: readonly Uint8Array[]): Uint8Array {

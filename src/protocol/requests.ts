@@ -1,7 +1,7 @@
 // Whole requests and responses, from and to the frames that travel: an int32 size, a header, a body.
 
 import { decodeResponseHeader, encodeRequestHeader, encodeResponseHeader } from './headers.ts'
-import type { Api, Message } from './message.ts'
+import type { Message } from './message.ts'
 import { Writer } from './writer.ts'
 
 interface Requests<Request, Input> {
@@ -61,8 +61,6 @@ export function decodeRequest<Request, Input>(
 ): Request {
   return api.request.decode(body, version)
 }
-
-export type AnyApi = Api
 
 /** The size is known only at the end, so its four bytes are claimed first and filled in last. */
 function framed(write: (writer: Writer) => void): Uint8Array[] {

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { apiInfo } from './api-keys.ts'
+import { API_KEYS, apiInfo } from './api-keys.ts'
+import { apiByKey, APIS } from './apis.ts'
 import { ErrorCode, errorMessage, errorName, isRetriable, KAFKA_ERRORS } from './error-codes.ts'
 
 test('error codes are unique and dense', () => {
@@ -23,4 +24,16 @@ test('API keys lead to names', () => {
   assert.deepEqual(apiInfo(0), { key: 0, flexibleSince: 9, name: 'Produce' })
   assert.equal(apiInfo(4), undefined)
   assert.equal(apiInfo(-1), undefined)
+})
+
+test('every API that we have the messages of agrees with the table of keys', () => {
+  for (const [name, api] of Object.entries(APIS)) {
+    const info = apiInfo(api.key)
+    assert.equal(api.name, name)
+    assert.deepEqual(info, { key: api.key, flexibleSince: api.flexibleSince, name })
+    assert.equal(apiByKey(api.key), api)
+    assert.ok(api.minVersion <= api.maxVersion)
+  }
+  assert.equal(Object.keys(APIS).length, 27)
+  assert.equal(Object.keys(API_KEYS).length, 89)
 })
