@@ -1,5 +1,6 @@
-// Every API of Kafka 4.3, whether or not this codec has its messages: a request header can be read, and a request refused
-// by name, for all of them. `flexibleSince` is the first version with header 2 (KIP-482). Keys 4 to 7 are gone.
+// Every API of Kafka 4.3, whether or not this codec has its messages: a request header can be read,
+// and a request refused by name, for all of them. `flexibleSince` is the first version with header
+// 2 (KIP-482). Keys 4 to 7 are gone.
 
 interface ApiInfo {
   readonly key: number

@@ -1,4 +1,5 @@
-// The APIs whose messages this codec has, by name. What a node advertises is the broker's table, never wider than this.
+// The APIs whose messages this codec has, by name. What a node advertises is the broker's table,
+// never wider than this.
 
 import type { AnyApi } from './message.ts'
 import { alterConfigs } from './messages/alter-configs.ts'

@@ -1,5 +1,5 @@
-// Compiles a schema for one version into a pair of closures. Compiling decides once what the version has; reading and
-// writing then only follow the list of its fields.
+// Compiles a schema for one version into a pair of closures. Compiling decides once what the
+// version has; reading and writing then only follow the list of its fields.
 
 import { assert } from '../base/assert.ts'
 import type { Reader } from './reader.ts'

@@ -1,4 +1,5 @@
-// Kafka's error codes (Errors.java, 4.3): what a response says went wrong, and whether a client may try again as it is.
+// Kafka's error codes (Errors.java, 4.3): what a response says went wrong, and whether a client may
+// try again as it is.
 
 interface KafkaError<Code extends number = number> {
   readonly code: Code

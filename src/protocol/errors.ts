@@ -1,4 +1,5 @@
-// The two ways in which the codec refuses: bytes that are not what they claim to be, and values that cannot be written.
+// The two ways in which the codec refuses: bytes that are not what they claim to be, and values
+// that cannot be written.
 
 /** The peer's (or the disk's) bytes are malformed. Closes the connection that sent them; never harms the node. */
 export class ProtocolError extends Error {

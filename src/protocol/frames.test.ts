@@ -1,4 +1,5 @@
-// The frame splitter: any cut of a byte stream gives the same frames, and a bad size is refused before it costs memory.
+// The frame splitter: any cut of a byte stream gives the same frames, and a bad size is refused
+// before it costs memory.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

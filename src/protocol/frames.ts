@@ -1,5 +1,6 @@
-// Cuts a byte stream into Kafka's frames: an int32 size, then that many bytes. Work and memory are bounded by what has
-// arrived, not by what is announced, so a connection that promises a large frame and stays silent costs little.
+// Cuts a byte stream into Kafka's frames: an int32 size, then that many bytes. Work and memory are
+// bounded by what has arrived, not by what is announced, so a connection that promises a large
+// frame and stays silent costs little.
 
 import { ProtocolError } from './errors.ts'
 

@@ -1,7 +1,7 @@
-// Request and response headers. Which header a message has follows from its API and version: header 2 (request) and 1
-// (response) in flexible versions, 1 and 0 before. Two exceptions are Kafka's: the client id stays a plain nullable string
-// in every header, and the ApiVersions response always has header 0, since a client that asks does not know yet what the
-// broker speaks (KIP-511).
+// Request and response headers. Which header a message has follows from its API and version: header
+// 2 (request) and 1 (response) in flexible versions, 1 and 0 before. Two exceptions are Kafka's:
+// the client id stays a plain nullable string in every header, and the ApiVersions response always
+// has header 0, since a client that asks does not know yet what the broker speaks (KIP-511).
 
 import { API_VERSIONS_KEY, apiInfo } from './api-keys.ts'
 import { ProtocolError } from './errors.ts'

@@ -1,5 +1,6 @@
-// A message is a struct with a range of versions. Requests and responses come in pairs (`api`); records that are persisted
-// or travel inside other messages carry their version themselves, as a leading int16 (`versioned`).
+// A message is a struct with a range of versions. Requests and responses come in pairs (`api`);
+// records that are persisted or travel inside other messages carry their version themselves, as a
+// leading int16 (`versioned`).
 
 import { compileStruct, type Codec } from './codec.ts'
 import { ProtocolError } from './errors.ts'

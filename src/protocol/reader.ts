@@ -1,5 +1,6 @@
-// Reads Kafka's primitive types from one message. Every length is checked against the bytes that are left before
-// anything is allocated; whatever does not fit throws ProtocolError and nothing else.
+// Reads Kafka's primitive types from one message. Every length is checked against the bytes that
+// are left before anything is allocated; whatever does not fit throws ProtocolError and nothing
+// else.
 
 import { ProtocolError } from './errors.ts'
 

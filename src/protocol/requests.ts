@@ -1,4 +1,5 @@
-// Whole requests and responses, from and to the frames that travel: an int32 size, a header, a body.
+// Whole requests and responses, from and to the frames that travel: an int32 size, a header, a
+// body.
 
 import { decodeResponseHeader, encodeRequestHeader, encodeResponseHeader } from './headers.ts'
 import type { Message } from './message.ts'

@@ -1,6 +1,6 @@
-// Message schemas as data. A schema is a tree of the nodes below; the types of the values it reads and writes are inferred
-// from it, and `codec.ts` compiles it for one version. There is one value type for all versions of a message: a field that
-// a version lacks has its default after decoding.
+// Message schemas as data. A schema is a tree of the nodes below; the types of the values it reads
+// and writes are inferred from it, and `codec.ts` compiles it for one version. There is one value
+// type for all versions of a message: a field that a version lacks has its default after decoding.
 //
 //   struct([field('name', string, { until: 12 }), field('errorMessage', nullable(string), { since: 8, default: null })])
 

@@ -1,5 +1,6 @@
-// Writes Kafka's primitive types into a list of chunks. Large byte fields are referenced, not copied, so a fetch
-// response carries its records from the cache to the socket untouched; the caller must not change them afterwards.
+// Writes Kafka's primitive types into a list of chunks. Large byte fields are referenced, not
+// copied, so a fetch response carries its records from the cache to the socket untouched; the
+// caller must not change them afterwards.
 
 import { EncodeError } from './errors.ts'
 import { INT64_MAX, STRING_BYTES_MAX } from './reader.ts'

@@ -1,4 +1,5 @@
-// AlterConfigs (key 33): replaces the whole configuration of resources; superseded by IncrementalAlterConfigs.
+// AlterConfigs (key 33): replaces the whole configuration of resources; superseded by
+// IncrementalAlterConfigs.
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, int8, nullable, string, struct } from '../schema.ts'

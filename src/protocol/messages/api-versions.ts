@@ -1,6 +1,6 @@
-// ApiVersions (key 18): which APIs and versions the node speaks. Its response never has a flexible header, and a version that
-// the node does not know is answered with a version 0 body (KIP-511). 3: client software and features; 4: a feature's lowest
-// version may be 0.
+// ApiVersions (key 18): which APIs and versions the node speaks. Its response never has a flexible
+// header, and a version that the node does not know is answered with a version 0 body (KIP-511). 3:
+// client software and features; 4: a feature's lowest version may be 0.
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, int64, string, struct } from '../schema.ts'

@@ -1,5 +1,6 @@
-// CreateTopics (key 19): creates topics, by number of partitions and replicas or by explicit assignment. 4: -1 takes the node's
-// default; 5: the answer holds the configuration; 6: throttling (KIP-599); 7: topic ids.
+// CreateTopics (key 19): creates topics, by number of partitions and replicas or by explicit
+// assignment. 4: -1 takes the node's default; 5: the answer holds the configuration; 6: throttling
+// (KIP-599); 7: topic ids.
 
 import { api } from '../message.ts'
 import {

@@ -1,4 +1,5 @@
-// DeleteTopics (key 20): deletes topics. 5: an error message; 6: by name or by id, in another field.
+// DeleteTopics (key 20): deletes topics. 5: an error message; 6: by name or by id, in another
+// field.
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, nullable, string, struct, uuid } from '../schema.ts'

@@ -1,5 +1,5 @@
-// DescribeCluster (key 60): cluster id, controller and nodes (KIP-700). 1: endpoint type, nodes or controllers (KIP-919); 2: fenced
-// nodes.
+// DescribeCluster (key 60): cluster id, controller and nodes (KIP-700). 1: endpoint type, nodes or
+// controllers (KIP-919); 2: fenced nodes.
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, int8, nullable, string, struct } from '../schema.ts'

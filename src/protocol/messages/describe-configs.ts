@@ -1,5 +1,5 @@
-// DescribeConfigs (key 32): configurations of topics, nodes and other resources. 1: synonyms and sources; 3: types and
-// documentation.
+// DescribeConfigs (key 32): configurations of topics, nodes and other resources. 1: synonyms and
+// sources; 3: types and documentation.
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, int8, nullable, string, struct } from '../schema.ts'

@@ -1,5 +1,5 @@
-// DescribeGroups (key 15): state and members of classic groups. 3: authorized operations; 4: static members; 6: an error message,
-// and GROUP_ID_NOT_FOUND for a group that does not exist.
+// DescribeGroups (key 15): state and members of classic groups. 3: authorized operations; 4: static
+// members; 6: an error message, and GROUP_ID_NOT_FOUND for a group that does not exist.
 
 import { api } from '../message.ts'
 import { array, bool, bytes, field, int16, int32, nullable, string, struct } from '../schema.ts'

@@ -1,5 +1,5 @@
-// DescribeLogDirs (key 35): what lies in the node's log directories; null topics mean all. 3: an error of the whole request; 4: size
-// of the volume; 5: cordoned directories (KIP-1066).
+// DescribeLogDirs (key 35): what lies in the node's log directories; null topics mean all. 3: an
+// error of the whole request; 4: size of the volume; 5: cordoned directories (KIP-1066).
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, int64, nullable, string, struct } from '../schema.ts'

@@ -1,4 +1,5 @@
-// DescribeTopicPartitions (key 75): partitions of topics in pages, sorted by topic name, continued by a cursor (KIP-966).
+// DescribeTopicPartitions (key 75): partitions of topics in pages, sorted by topic name, continued
+// by a cursor (KIP-966).
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, nullable, string, struct, uuid } from '../schema.ts'

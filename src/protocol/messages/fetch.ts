@@ -1,6 +1,7 @@
-// Fetch (key 1): reads record batches from partitions. 4: isolation level; 7: fetch sessions (KIP-227); 9: leader epoch checks
-// (KIP-320); 11: reading from a follower (KIP-392); 12: divergence; 13: topics by id; 15: replica state (KIP-903); 16: endpoints
-// of new leaders (KIP-951); 17: directory ids (KIP-853); 18: the follower's high watermark (KIP-1166).
+// Fetch (key 1): reads record batches from partitions. 4: isolation level; 7: fetch sessions
+// (KIP-227); 9: leader epoch checks (KIP-320); 11: reading from a follower (KIP-392); 12:
+// divergence; 13: topics by id; 15: replica state (KIP-903); 16: endpoints of new leaders
+// (KIP-951); 17: directory ids (KIP-853); 18: the follower's high watermark (KIP-1166).
 
 import { api } from '../message.ts'
 import { INT64_MAX } from '../reader.ts'

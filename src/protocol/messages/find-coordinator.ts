@@ -1,5 +1,5 @@
-// FindCoordinator (key 10): which node coordinates a group, a transactional id, or a share group's partition (key type 0, 1, 2).
-// 4: several keys in one request, in fields of their own.
+// FindCoordinator (key 10): which node coordinates a group, a transactional id, or a share group's
+// partition (key type 0, 1, 2). 4: several keys in one request, in fields of their own.
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, int8, nullable, string, struct } from '../schema.ts'

@@ -1,4 +1,5 @@
-// Heartbeat (key 12): keeps a member's session alive and tells it of a rebalance. 3: static members (KIP-345).
+// Heartbeat (key 12): keeps a member's session alive and tells it of a rebalance. 3: static members
+// (KIP-345).
 
 import { api } from '../message.ts'
 import { field, int16, int32, nullable, string, struct } from '../schema.ts'

@@ -1,5 +1,5 @@
-// IncrementalAlterConfigs (key 44): changes single configuration entries: operation 0 sets, 1 deletes, 2 appends to a list, 3
-// subtracts from it (KIP-339).
+// IncrementalAlterConfigs (key 44): changes single configuration entries: operation 0 sets, 1
+// deletes, 2 appends to a list, 3 subtracts from it (KIP-339).
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, int8, nullable, string, struct } from '../schema.ts'

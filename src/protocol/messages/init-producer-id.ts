@@ -1,6 +1,6 @@
-// InitProducerId (key 22): a producer id and epoch, for an idempotent or a transactional producer. 3: a producer may name the id
-// and epoch that it has (KIP-360); 4: PRODUCER_FENCED; 5: TRANSACTION_ABORTABLE. Version 6 (two-phase commit, KIP-939) is not
-// stable in Kafka 4.3.
+// InitProducerId (key 22): a producer id and epoch, for an idempotent or a transactional producer.
+// 3: a producer may name the id and epoch that it has (KIP-360); 4: PRODUCER_FENCED; 5:
+// TRANSACTION_ABORTABLE. Version 6 (two-phase commit, KIP-939) is not stable in Kafka 4.3.
 
 import { api } from '../message.ts'
 import { field, int16, int32, int64, nullable, string, struct } from '../schema.ts'

@@ -1,6 +1,6 @@
-// JoinGroup (key 11): enters a classic group and waits for its next generation. 4: a first join is sent back for a member id
-// (KIP-394); 5: static members (KIP-345); 7: the protocol type in the answer; 8: a reason; 9: the leader may skip its
-// assignment (KIP-814).
+// JoinGroup (key 11): enters a classic group and waits for its next generation. 4: a first join is
+// sent back for a member id (KIP-394); 5: static members (KIP-345); 7: the protocol type in the
+// answer; 8: a reason; 9: the leader may skip its assignment (KIP-814).
 
 import { api } from '../message.ts'
 import { array, bool, bytes, field, int16, int32, nullable, string, struct } from '../schema.ts'

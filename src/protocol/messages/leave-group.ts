@@ -1,4 +1,5 @@
-// LeaveGroup (key 13): takes members out of a classic group. 3: several members in one request; 5: a reason.
+// LeaveGroup (key 13): takes members out of a classic group. 3: several members in one request; 5:
+// a reason.
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, nullable, string, struct } from '../schema.ts'

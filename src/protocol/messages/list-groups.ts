@@ -1,4 +1,5 @@
-// ListGroups (key 16): the groups that this node coordinates. 4: filtered by state; 5: filtered by type (KIP-848).
+// ListGroups (key 16): the groups that this node coordinates. 4: filtered by state; 5: filtered by
+// type (KIP-848).
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, string, struct } from '../schema.ts'

@@ -1,5 +1,6 @@
-// ListOffsets (key 2): finds offsets by timestamp, or by a special timestamp: -1 latest, -2 earliest, -3 of the highest
-// timestamp (7), -4 earliest local (8), -5 latest tiered (9), -6 earliest to be tiered (11).
+// ListOffsets (key 2): finds offsets by timestamp, or by a special timestamp: -1 latest, -2
+// earliest, -3 of the highest timestamp (7), -4 earliest local (8), -5 latest tiered (9), -6
+// earliest to be tiered (11).
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, int64, int8, string, struct } from '../schema.ts'

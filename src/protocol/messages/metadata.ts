@@ -1,6 +1,7 @@
-// Metadata (key 3): nodes, topics, partitions and their leaders. Version 0 asks for all topics with an empty list; later ones
-// with null, and an empty list asks for none. 4: may create topics; 7: leader epochs; 8: authorized operations; 10: topic ids
-// in the answer; 12: topics may be asked for by id; 13: an error of the whole request.
+// Metadata (key 3): nodes, topics, partitions and their leaders. Version 0 asks for all topics with
+// an empty list; later ones with null, and an empty list asks for none. 4: may create topics; 7:
+// leader epochs; 8: authorized operations; 10: topic ids in the answer; 12: topics may be asked for
+// by id; 13: an error of the whole request.
 
 import { api } from '../message.ts'
 import { array, bool, field, int16, int32, nullable, string, struct, uuid } from '../schema.ts'

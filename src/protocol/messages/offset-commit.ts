@@ -1,5 +1,6 @@
-// OffsetCommit (key 8): stores a group's offsets. Version 2 to 4 may state a retention; 6: leader epochs; 7: static members
-// (KIP-345); 9: member epochs of the consumer protocol (KIP-848); 10: topics by id.
+// OffsetCommit (key 8): stores a group's offsets. Version 2 to 4 may state a retention; 6: leader
+// epochs; 7: static members (KIP-345); 9: member epochs of the consumer protocol (KIP-848); 10:
+// topics by id.
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, int64, nullable, string, struct, uuid } from '../schema.ts'

@@ -1,5 +1,6 @@
-// OffsetFetch (key 9): reads a group's committed offsets. Null topics mean all (2). 7: only stable offsets (KIP-447); 8: several
-// groups in one request, in fields of their own; 9: member epochs (KIP-848); 10: topics by id.
+// OffsetFetch (key 9): reads a group's committed offsets. Null topics mean all (2). 7: only stable
+// offsets (KIP-447); 8: several groups in one request, in fields of their own; 9: member epochs
+// (KIP-848); 10: topics by id.
 
 import { api } from '../message.ts'
 import {

@@ -1,5 +1,5 @@
-// OffsetForLeaderEpoch (key 23): where an epoch ends in the leader's log (KIP-320). Version 3 names the asking replica: -1 for a
-// consumer, -2 for a debugging one.
+// OffsetForLeaderEpoch (key 23): where an epoch ends in the leader's log (KIP-320). Version 3 names
+// the asking replica: -1 for a consumer, -2 for a debugging one.
 
 import { api } from '../message.ts'
 import { array, field, int16, int32, int64, string, struct } from '../schema.ts'

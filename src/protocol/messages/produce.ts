@@ -1,7 +1,8 @@
-// Produce (key 0): appends record batches to partitions, one batch per partition and request. Versions 0-2 exist only to be
-// advertised and refused (librdkafka takes their absence for "no compression"). 3: transactional id; 7: zstd; 8: errors by
-// record; 10: the new leader comes with NOT_LEADER_OR_FOLLOWER (KIP-951); 12: adds partitions to transactions by itself
-// (KIP-890); 13: topics by id.
+// Produce (key 0): appends record batches to partitions, one batch per partition and request.
+// Versions 0-2 exist only to be advertised and refused (librdkafka takes their absence for "no
+// compression"). 3: transactional id; 7: zstd; 8: errors by record; 10: the new leader comes with
+// NOT_LEADER_OR_FOLLOWER (KIP-951); 12: adds partitions to transactions by itself (KIP-890); 13:
+// topics by id.
 
 import { api } from '../message.ts'
 import {

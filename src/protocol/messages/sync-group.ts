@@ -1,5 +1,5 @@
-// SyncGroup (key 14): the leader hands in the assignment, everyone receives its own. 3: static members (KIP-345); 5: protocol
-// type and name, checked by the coordinator (KIP-559).
+// SyncGroup (key 14): the leader hands in the assignment, everyone receives its own. 3: static
+// members (KIP-345); 5: protocol type and name, checked by the coordinator (KIP-559).
 
 import { api } from '../message.ts'
 import { array, bytes, field, int16, int32, nullable, string, struct } from '../schema.ts'

@@ -1,6 +1,6 @@
-// What consumers put into JoinGroup and SyncGroup when the protocol type is "consumer" (KIP-429, KIP-792, KIP-881). The
-// broker reads it only to describe groups and to know what they subscribe to. A newer version is read as the last one
-// known: `decodeVersioned(…, { newerAs: 'last' })`.
+// What consumers put into JoinGroup and SyncGroup when the protocol type is "consumer" (KIP-429,
+// KIP-792, KIP-881). The broker reads it only to describe groups and to know what they subscribe
+// to. A newer version is read as the last one known: `decodeVersioned(…, { newerAs: 'last' })`.
 
 import { versioned } from '../message.ts'
 import { array, bytes, field, int32, nullable, string, struct } from '../schema.ts'

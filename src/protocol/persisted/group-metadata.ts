@@ -1,5 +1,6 @@
-// A classic group as it lies in __consumer_offsets: its generation, members and assignment. A tombstone has no value. See
-// `offset-commit.ts` for what the leading int16 of a key means; Kafka 4.3 writes version 3 of the value.
+// A classic group as it lies in __consumer_offsets: its generation, members and assignment. A
+// tombstone has no value. See `offset-commit.ts` for what the leading int16 of a key means; Kafka
+// 4.3 writes version 3 of the value.
 
 import { versioned } from '../message.ts'
 import { array, bytes, field, int32, int64, nullable, string, struct } from '../schema.ts'

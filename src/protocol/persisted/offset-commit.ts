@@ -1,6 +1,7 @@
-// Committed offsets as they lie in __consumer_offsets. The int16 that opens the key is the record's type: 0 or 1 (same
-// layout, 1 is written) here, 2 for a group. The value's is its version; Kafka writes 3, or 1 when the commit names an expiry,
-// and 4 once topic ids are in use. A tombstone has no value.
+// Committed offsets as they lie in __consumer_offsets. The int16 that opens the key is the record's
+// type: 0 or 1 (same layout, 1 is written) here, 2 for a group. The value's is its version; Kafka
+// writes 3, or 1 when the commit names an expiry, and 4 once topic ids are in use. A tombstone has
+// no value.
 
 import { versioned } from '../message.ts'
 import { field, int32, int64, string, uuid } from '../schema.ts'
