@@ -1,3 +1,5 @@
+// The persistent map against a plain Map.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -14,7 +14,10 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
 
   static empty<V>(): PersistentMap<V> {
     const none: ReadonlyMap<string, V> = new Map()
-    return new PersistentMap<V>(new Array(BUCKETS).fill(none), 0)
+    return new PersistentMap<V>(
+      Array.from({ length: BUCKETS }, () => none),
+      0,
+    )
   }
 
   get(key: string): V | undefined {

@@ -1,3 +1,5 @@
+// The group of one voter, over a store whose syncs the test drives.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../base/brand.ts'

@@ -1,3 +1,5 @@
+// Config tables, parsing, refusals, and where a value in force comes from.
+
 // Config tables: parsing, refusals, and where a value comes from.
 
 import assert from 'node:assert/strict'

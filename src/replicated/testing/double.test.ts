@@ -1,3 +1,5 @@
+// The double does to a log what a group may do.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLeaderEpoch, asOffset } from '../../base/brand.ts'

@@ -1,0 +1,202 @@
+// Follows one replicated log and applies what is committed, in order, each batch once: by replay at start, from the log as
+// a follower, and from memory as a leader, which has its own pending batches at hand. It says when this node may serve: it
+// leads, its epoch start is committed, and everything up to that start is applied (law R9).
+
+import { assert } from '../base/assert.ts'
+import { asOffset, type LeaderEpoch, type Offset } from '../base/brand.ts'
+import type { Host, Timers } from '../env/env.ts'
+import { StoreError } from '../storage/store.ts'
+import type { AppendRejection, CommitOutcome, ReplicatedLog } from './replicated-log.ts'
+
+export interface AppliedLogHandlers<Entry> {
+  /** What each of the concatenated batches holds. Throws when it is not what this version can read. */
+  decode(batches: Uint8Array): readonly DecodedBatch<Entry>[]
+  /** One committed batch. `next` is the offset after it. Must not throw. */
+  apply(entries: readonly Entry[], next: Offset): void
+  /** This node serves in the epoch from now on. */
+  onServing?(epoch: LeaderEpoch): void
+  /** It no longer does: what it proposed and is not applied may or may not come back through `apply`. */
+  onResigned?(): void
+}
+
+export interface DecodedBatch<Entry> {
+  readonly entries: readonly Entry[]
+  /** The offset after the batch. */
+  readonly next: Offset
+}
+
+export interface AppliedLogOptions<Entry> {
+  readonly log: ReplicatedLog
+  readonly env: { readonly timers: Timers; readonly host: Pick<Host, 'fatal'> }
+  readonly handlers: AppliedLogHandlers<Entry>
+}
+
+export type ProposeResult =
+  | { readonly kind: 'accepted'; readonly committed: Promise<CommitOutcome> }
+  | { readonly kind: 'rejected'; readonly reason: AppendRejection }
+
+interface Pending<Entry> {
+  readonly base: Offset
+  readonly end: Offset
+  readonly entries: readonly Entry[]
+}
+
+const REPLAY_READ_BYTES_MAX = 1 << 20
+
+export class AppliedLog<Entry> {
+  readonly log: ReplicatedLog
+  readonly #timers: Timers
+  readonly #host: Pick<Host, 'fatal'>
+  readonly #handlers: AppliedLogHandlers<Entry>
+  readonly #stopObserving: () => void
+  /** Proposed in the serving epoch and not applied yet; ascending and contiguous. */
+  #pending: Pending<Entry>[] = []
+  #appliedTo: Offset
+  #serving: LeaderEpoch | undefined
+  #reading = false
+  #proposing = false
+  #closed = false
+
+  constructor({ log, env, handlers }: AppliedLogOptions<Entry>) {
+    this.log = log
+    this.#timers = env.timers
+    this.#host = env.host
+    this.#handlers = handlers
+    this.#appliedTo = log.logStart
+    this.#stopObserving = log.observe({
+      onCommitted: () => this.#advance(),
+      onRoleChanged: () => {
+        this.#resignIfMoved()
+        this.#advance()
+      },
+      onClosed: () => this.close(),
+    })
+  }
+
+  /** Begins to apply. Separate from the constructor, so that the handlers' owner is complete before its first call. */
+  start(): void {
+    this.#advance()
+  }
+
+  /** Everything below it is applied. */
+  get appliedTo(): Offset {
+    return this.#appliedTo
+  }
+
+  /** The epoch in which this node serves, if it does. */
+  get serving(): LeaderEpoch | undefined {
+    return this.#serving
+  }
+
+  /**
+   * Appends one batch that encodes the entries. They are applied when it commits, before `committed` resolves. Only while
+   * serving: what was decided against the state of another epoch must not get in.
+   */
+  propose(entries: readonly Entry[], batch: Uint8Array): ProposeResult {
+    if (this.#serving === undefined) return { kind: 'rejected', reason: 'not-leader' }
+    // Commit may be told from within the append; the batch must be known as pending by then.
+    this.#proposing = true
+    const result = this.log.append(batch, { expectedEpoch: this.#serving })
+    this.#proposing = false
+    if (result.kind === 'rejected') return result
+    this.#pending.push({ base: result.baseOffset, end: result.end.offset, entries })
+    this.#advance()
+    return { kind: 'accepted', committed: result.committed }
+  }
+
+  /** Stops applying. The log is its owner's to close. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#stopObserving()
+    this.#resign()
+  }
+
+  #advance(): void {
+    if (this.#closed || this.#proposing || this.#reading) return
+    const committed = this.log.highWatermark
+    while (this.#appliedTo < committed) {
+      const [head] = this.#pending
+      if (head === undefined || head.base !== this.#appliedTo) {
+        this.#replay()
+        return
+      }
+      if (head.end > committed) break
+      this.#pending.shift()
+      this.#apply(head.entries, head.end)
+    }
+    this.#serveIfReady()
+  }
+
+  #apply(entries: readonly Entry[], next: Offset): void {
+    this.#appliedTo = next
+    this.#handlers.apply(entries, next)
+  }
+
+  #replay(): void {
+    this.#reading = true
+    const caughtUp = this.#readCommitted().then(() => {
+      this.#reading = false
+      this.#advance()
+    })
+    caughtUp.catch((error: unknown) => {
+      this.#closed = true
+      this.#host.fatal(`the log ${this.log.id} can't be followed from ${this.#appliedTo}`, error)
+    })
+  }
+
+  async #readCommitted(): Promise<void> {
+    while (!this.#closed && this.#appliedTo < this.log.highWatermark) {
+      const from = asOffset(Math.max(this.#appliedTo, this.log.logStart))
+      const below = this.log.highWatermark
+      const { chunks, next } = await this.#read(from, below)
+      if (this.#closed) return
+      assert(next > from, `${this.log.id}: nothing to read at ${from} below the commit ${below}`)
+      for (const chunk of chunks) {
+        for (const batch of this.#handlers.decode(chunk)) this.#apply(batch.entries, batch.next)
+      }
+      this.#appliedTo = next
+      await new Promise<void>((resolve) => this.#timers.soon(resolve))
+    }
+  }
+
+  /** Reads are awaited only where storage could not answer at once. */
+  async #read(
+    from: Offset,
+    below: Offset,
+  ): Promise<{ chunks: readonly Uint8Array[]; next: Offset }> {
+    try {
+      return await this.log.read({ from, below, maxBytes: REPLAY_READ_BYTES_MAX })
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'closed') {
+        this.close()
+        return { chunks: [], next: from }
+      }
+      throw error
+    }
+  }
+
+  #resignIfMoved(): void {
+    const { role } = this.log
+    if (this.#serving === undefined) return
+    if (role.kind === 'leader' && role.epoch === this.#serving) return
+    this.#resign()
+  }
+
+  #resign(): void {
+    this.#pending = []
+    if (this.#serving === undefined) return
+    this.#serving = undefined
+    this.#handlers.onResigned?.()
+  }
+
+  #serveIfReady(): void {
+    const { role } = this.log
+    if (this.#serving !== undefined || role.kind !== 'leader' || !role.established) return
+    const start = this.log.epochs.entries.at(-1)
+    assert(start?.epoch === role.epoch, `${this.log.id}: leads in ${role.epoch} without its start`)
+    if (this.#appliedTo < start.start) return
+    this.#serving = role.epoch
+    this.#handlers.onServing?.(role.epoch)
+  }
+}

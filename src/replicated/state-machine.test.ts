@@ -1,0 +1,198 @@
+// The pattern decide → replicate → apply over the double: what is answered, what is forgotten, and what replay gives.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { asLeaderEpoch, asOffset } from '../base/brand.ts'
+import { stampBatches } from '../records/batch-header.ts'
+import { buildBatch } from '../records/build.ts'
+import { SoloLogHost } from './solo.ts'
+import { ReplicatedStateMachine, type StateDefinition } from './state-machine.ts'
+import { ReplicatedLogDouble } from './testing/double.ts'
+import { MemoryStore } from './testing/memory-store.ts'
+import { VirtualTime } from './testing/virtual-time.ts'
+import { asLogId, asNodeId } from '../base/brand.ts'
+
+/** A list of words; a word may be added once. */
+interface Words {
+  readonly words: readonly string[]
+  readonly offset: number
+}
+
+const text = new TextDecoder()
+const definition: StateDefinition<Words, string> = {
+  initial: { words: [], offset: 0 },
+  encode: (word) => ({ key: null, value: new TextEncoder().encode(word) }),
+  decode: ({ value }) => text.decode(value ?? assert.fail('a record without a value')),
+  apply: (state, added, next) => ({ words: [...state.words, ...added], offset: next }),
+}
+
+const add =
+  (word: string) =>
+  ({ words }: Words) =>
+    words.includes(word) ? { changes: [], response: 'known' } : { changes: [word], response: 'new' }
+
+function machineOver(log: ReplicatedLogDouble, time = new VirtualTime()) {
+  const applied: string[] = []
+  const machine = new ReplicatedStateMachine({
+    log,
+    definition,
+    env: time,
+    onApplied: (_, after) => applied.push(after.words.join(' ')),
+  })
+  machine.start()
+  return { machine, applied, time }
+}
+
+const foreignBatch = (words: readonly string[], at: number, epoch: number): Uint8Array => {
+  const records = words.map((word) => ({ ...definition.encode(word), timestampMs: 5 }))
+  const batch = buildBatch(records)
+  stampBatches(batch, asOffset(at), asLeaderEpoch(epoch))
+  return batch
+}
+
+test('a response waits for the commit, and later commands see pending changes', async () => {
+  const log = new ReplicatedLogDouble()
+  log.autoCommit = false
+  const { machine, applied, time } = machineOver(log)
+  const answers: string[] = []
+  const note = (name: string) => (outcome: { kind: string; response?: string }) =>
+    answers.push(`${name} ${outcome.kind} ${outcome.response}`)
+  const first = machine.submit(add('a')).then(note('first'))
+  const duplicate = machine.submit(add('a')).then(note('duplicate'))
+  await time.settle()
+  assert.deepEqual([answers, machine.state.words], [[], []])
+  log.commit()
+  await Promise.all([first, duplicate])
+  assert.deepEqual(answers, ['first done new', 'duplicate done known'])
+  assert.deepEqual([machine.state, applied], [{ words: ['a'], offset: 1 }, ['a']])
+})
+
+test('pending changes are forgotten with leadership, and come back only through the log', async () => {
+  const log = new ReplicatedLogDouble()
+  log.autoCommit = false
+  const { machine, time } = machineOver(log)
+  const lost = machine.submit(add('lost'))
+  log.loseLeadership()
+  assert.deepEqual(await lost, { kind: 'unknown', reason: 'leadership-lost' })
+  assert.deepEqual(await machine.submit(add('x')), { kind: 'rejected', reason: 'not-leader' })
+  // The next leader kept it: now it counts, although its client never heard.
+  log.replicate(foreignBatch(['theirs'], 1, 3), asLeaderEpoch(3))
+  log.commit()
+  await time.settle()
+  assert.deepEqual(machine.state.words, ['lost', 'theirs'])
+})
+
+test('truncated changes never count, and their offsets are taken by others', async () => {
+  const log = new ReplicatedLogDouble()
+  log.autoCommit = false
+  const { machine, time } = machineOver(log)
+  void machine.submit(add('gone'))
+  log.loseLeadership()
+  log.truncate({ epoch: asLeaderEpoch(1), offset: asOffset(0) })
+  log.replicate(foreignBatch(['theirs'], 0, 2), asLeaderEpoch(2))
+  log.commit()
+  await time.settle()
+  assert.deepEqual(machine.state, { words: ['theirs'], offset: 1 })
+  log.lead()
+  await time.settle()
+  log.autoCommit = true
+  assert.deepEqual(await machine.submit(add('gone')), { kind: 'done', response: 'new' })
+})
+
+test('a new leader serves only after it applied through its own epoch start', async () => {
+  const log = new ReplicatedLogDouble({ follower: true })
+  log.replicate(foreignBatch(['a', 'b'], 0, 1), asLeaderEpoch(1))
+  const { machine, time } = machineOver(log)
+  log.lead({ established: false })
+  assert.deepEqual(await machine.submit(add('a')), { kind: 'rejected', reason: 'loading' })
+  log.commit()
+  assert.equal(machine.serving, undefined)
+  await time.settle()
+  assert.equal(machine.serving, 2)
+  assert.deepEqual(await machine.submit(add('a')), { kind: 'done', response: 'known' })
+})
+
+test('a refused append changes nothing', async () => {
+  const log = new ReplicatedLogDouble()
+  const { machine } = machineOver(log)
+  log.refuseWith = 'storage-full'
+  assert.deepEqual(await machine.submit(add('a')), { kind: 'rejected', reason: 'storage-full' })
+  log.refuseWith = undefined
+  assert.deepEqual(await machine.submit(add('a')), { kind: 'done', response: 'new' })
+  assert.deepEqual(machine.state.words, ['a'])
+})
+
+test('a read is answered only when leadership is confirmed', async () => {
+  const log = new ReplicatedLogDouble()
+  const { machine } = machineOver(log)
+  assert.deepEqual(await machine.read(({ words }) => words.length), { kind: 'done', response: 0 })
+  log.barrier = { kind: 'unknown', reason: 'quorum-lost' }
+  assert.deepEqual(await machine.read(({ words }) => words.length), log.barrier)
+  assert.deepEqual(await machine.submit(() => ({ changes: [], response: 1 })), log.barrier)
+})
+
+test('whatever the order of commits and elections, every answered command is in the replayed state', async () => {
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), word: fc.nat(9) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('election' as const), keep: fc.boolean() }),
+    },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const log = new ReplicatedLogDouble()
+      log.autoCommit = false
+      const { machine, time } = machineOver(log)
+      const answered: string[] = []
+      for (const one of steps) {
+        if (one.kind === 'add') {
+          const word = String(one.word)
+          void machine
+            .submit(add(word))
+            .then((outcome) => outcome.kind === 'done' && answered.push(word))
+        } else if (one.kind === 'commit') {
+          log.commit()
+        } else {
+          log.loseLeadership()
+          if (!one.keep) log.truncate({ epoch: log.epochs.last, offset: log.highWatermark })
+          log.lead()
+        }
+        await time.settle()
+      }
+      const { machine: replayed, time: later } = machineOver(log)
+      await later.settle()
+      assert.deepEqual(replayed.state, machine.state)
+      assert.equal(new Set(replayed.state.words).size, replayed.state.words.length)
+      for (const word of answered) assert.ok(replayed.state.words.includes(word))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('over the group of one voter, a restart replays what was answered', async () => {
+  const store = new MemoryStore()
+  const spec = {
+    id: asLogId('words-0'),
+    directory: 'words-0',
+    config: { segmentBytes: 1 << 20, segmentMs: 1000, indexIntervalBytes: 4096 },
+    voters: [asNodeId(1)],
+  }
+  const open = async () => {
+    const time = new VirtualTime()
+    const host = new SoloLogHost({ store, nodeId: asNodeId(1), host: time.host })
+    const log = await host.open(spec)
+    const machine = new ReplicatedStateMachine({ log, definition, env: time })
+    machine.start()
+    await time.settle()
+    return machine
+  }
+  const first = await open()
+  for (const word of ['a', 'b', 'a']) await first.submit(add(word))
+  store.crash()
+  const second = await open()
+  assert.deepEqual(second.state, first.state)
+  assert.deepEqual(await second.submit(add('b')), { kind: 'done', response: 'known' })
+})
