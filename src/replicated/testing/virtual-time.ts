@@ -79,5 +79,5 @@ export class VirtualTime {
 const MICROTASKS = 200
 
 async function drainMicrotasks(): Promise<void> {
-  for (let i = 0; i < MICROTASKS; i++) await undefined
+  for (let i = 0; i < MICROTASKS; i++) await Promise.resolve()
 }
