@@ -1,3 +1,5 @@
+// The header's readers and writers against DataView, stamping, and walking concatenated batches.
+
 // The header fields against a batch laid out by hand; stamping; summaries.
 
 import assert from 'node:assert/strict'

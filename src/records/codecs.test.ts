@@ -1,3 +1,5 @@
+// The codecs against themselves, against other implementations, and against hostile input.
+
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'

@@ -1,3 +1,5 @@
+// Validation of produced batches, with builder, reader and rewriting around it: every rule has a batch that breaks it.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -259,12 +261,12 @@ test('every malformed record is refused', () => {
     ['varint above 32 bits', [20, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0x1f, 1, 1, 0], /32 bits/],
     [
       'varlong of eleven bytes',
-      [32, 0, ...new Array<number>(10).fill(0x80), 0, 0, 1, 1, 0],
+      [32, 0, ...Array.from({ length: 10 }, () => 0x80), 0, 0, 1, 1, 0],
       /64 bits/,
     ],
     [
       'timestamp delta above 2^53',
-      [30, 0, ...new Array<number>(9).fill(0xff), 1, 0, 1, 1, 0],
+      [30, 0, ...Array.from({ length: 9 }, () => 0xff), 1, 0, 1, 1, 0],
       /out of range/,
     ],
   ]
