@@ -1,0 +1,13 @@
+// The commands, by name. Only the one that is called is loaded. A command module exports `command()`, which gives a
+// commander Command with its options, arguments and an async action; an action throws `Failure` for what a person can
+// mend, and returns when it is done.
+
+import type { Command } from 'commander'
+
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<{ command(): Command }>
+}
+
+export const commands: readonly CommandEntry[] = []

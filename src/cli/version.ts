@@ -1,0 +1,9 @@
+// The version of this program, from the package that it is part of.
+
+import { createRequire } from 'node:module'
+
+const manifest = createRequire(import.meta.url)('../../package.json') as {
+  readonly version: string
+}
+
+export const version: string = manifest.version
