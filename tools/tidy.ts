@@ -120,10 +120,10 @@ const layers: Rule = {
 
 const fileHead: Rule = {
   name: 'file-head',
-  why: 'every file opens with a comment that says what it is for',
+  why: 'every file opens with a comment that says what it is for; a test belongs to its subject',
   check: (files) =>
     files
-      .filter((file) => isCode(file.path))
+      .filter((file) => isCode(file.path) && !isTest(file.path))
       .flatMap((file) => {
         const first = file.text.replace(/^#!.*\n/, '').trimStart()
         if (first.startsWith('//') || first.startsWith('/*')) return []

@@ -25,8 +25,10 @@ function kcat(bootstrap: string): Quickstart {
     needs: 'kcat',
     reader: 'sh',
     writes: 'hello from kcat',
-    text: `echo 'hello from kcat' | kcat -P -b ${bootstrap} -t ${QUICKSTART_TOPIC}
-kcat -C -b ${bootstrap} -t ${QUICKSTART_TOPIC} -o beginning -e -q`,
+    text: lines(
+      `echo 'hello from kcat' | kcat -P -b ${bootstrap} -t ${QUICKSTART_TOPIC}`,
+      `kcat -C -b ${bootstrap} -t ${QUICKSTART_TOPIC} -o beginning -e -q`,
+    ),
   }
 }
 
@@ -36,41 +38,56 @@ function python(bootstrap: string): Quickstart {
     needs: 'pip install confluent-kafka',
     reader: 'sh',
     writes: 'hello from Python',
-    text: `python3 -c "
-from confluent_kafka import Producer
-producer = Producer({'bootstrap.servers': '${bootstrap}'})
-producer.produce('${QUICKSTART_TOPIC}', 'hello from Python')
-print(producer.flush(10), 'left to send')"`,
+    text: lines(
+      'python3 -c "',
+      'from confluent_kafka import Producer',
+      `producer = Producer({'bootstrap.servers': '${bootstrap}'})`,
+      `producer.produce('${QUICKSTART_TOPIC}', 'hello from Python')`,
+      `print(producer.flush(10), 'left to send')"`,
+    ),
   }
 }
 
 function nodeJs(bootstrap: string): Quickstart {
+  const message = `{ topic: '${QUICKSTART_TOPIC}', messages: [{ value: 'hello from Node' }] }`
   return {
     client: 'node',
     needs: 'npm install kafkajs',
     reader: 'sh',
     writes: 'hello from Node',
-    text: `node --input-type=module -e "
-import { Kafka, logLevel } from 'kafkajs'
-const kafka = new Kafka({ brokers: ['${bootstrap}'], logLevel: logLevel.ERROR })
-const producer = kafka.producer()
-await producer.connect()
-console.log(await producer.send({ topic: '${QUICKSTART_TOPIC}', messages: [{ value: 'hello from Node' }] }))
-await producer.disconnect()"`,
+    text: lines(
+      'node --input-type=module -e "',
+      `import { Kafka, logLevel } from 'kafkajs'`,
+      `const kafka = new Kafka({ brokers: ['${bootstrap}'], logLevel: logLevel.ERROR })`,
+      'const producer = kafka.producer()',
+      'await producer.connect()',
+      `console.log(await producer.send(${message}))`,
+      'await producer.disconnect()"',
+    ),
   }
 }
 
 function java(bootstrap: string): Quickstart {
+  const record = `new ProducerRecord<>("${QUICKSTART_TOPIC}", "hello from Java")`
   return {
     client: 'java',
     needs: "jshell --class-path 'libs/*', libs as in a Kafka download",
     reader: 'jshell',
     writes: 'hello from Java',
-    text: `import org.apache.kafka.clients.producer.*;
-var text = "org.apache.kafka.common.serialization.StringSerializer";
-Map<String, Object> config = Map.of("bootstrap.servers", "${bootstrap}", "key.serializer", text, "value.serializer", text);
-var producer = new KafkaProducer<String, String>(config);
-System.out.println(producer.send(new ProducerRecord<>("${QUICKSTART_TOPIC}", "hello from Java")).get());
-producer.close();`,
+    text: lines(
+      'import org.apache.kafka.clients.producer.*;',
+      'var strings = "org.apache.kafka.common.serialization.StringSerializer";',
+      'var config = new HashMap<String, Object>();',
+      `config.put("bootstrap.servers", "${bootstrap}");`,
+      'config.put("key.serializer", strings);',
+      'config.put("value.serializer", strings);',
+      'var producer = new KafkaProducer<String, String>(config);',
+      `System.out.println(producer.send(${record}).get());`,
+      'producer.close();',
+    ),
   }
+}
+
+function lines(...text: readonly string[]): string {
+  return text.join('\n')
 }
