@@ -1,0 +1,182 @@
+// Keeps a partition's producer state in step with its log: every batch the log takes is observed at once, whoever appended
+// it; a truncation or a restart rebuilds the state from the newest snapshot that the log still holds and the batch headers
+// after it. While it is not in step, the partition takes no batch that carries a producer id.
+
+import { assert } from '../base/assert.ts'
+import { asOffset, type Offset } from '../base/brand.ts'
+import type { Position } from '../base/position.ts'
+import type { Clock, Logger } from '../env/env.ts'
+import { nextOffsetAt } from '../records/batch-header.ts'
+import type { ReplicatedLog } from '../replicated/replicated-log.ts'
+import { StoreError } from '../storage/store.ts'
+import { eachBatch } from './batches.ts'
+import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
+import { ProducerState } from './producer-state.ts'
+
+/** A restart replays at most about this much per partition. */
+const SNAPSHOT_BYTES = 16 * 1024 * 1024
+const SNAPSHOT_BATCHES = 10_000
+/** At close, less than this is not worth a file. */
+const CLOSE_SNAPSHOT_BYTES = 256 * 1024
+const REPLAY_READ_BYTES = 4 * 1024 * 1024
+
+export class ProducerTracker {
+  readonly state = new ProducerState()
+  readonly #log: ReplicatedLog
+  readonly #clock: Clock
+  readonly #logger: Logger
+  /** The state covers the log up to here, exclusive. Equals the log end when in step. */
+  #next: Offset = asOffset(0)
+  #inStep = false
+  #closed = false
+  /** Counts rebuilds, so that one that was overtaken by a truncation stops. */
+  #rebuilds = 0
+  #rebuilding: Promise<void> = Promise.resolve()
+  #bytesSinceSnapshot = 0
+  #batchesSinceSnapshot = 0
+
+  constructor(options: {
+    readonly log: ReplicatedLog
+    readonly clock: Clock
+    readonly logger: Logger
+  }) {
+    this.#log = options.log
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#rebuild()
+  }
+
+  /** Whether the state covers the whole log, so that sequences can be judged. */
+  get inStep(): boolean {
+    return this.#inStep
+  }
+
+  /** Resolves when no rebuild is under way. */
+  async settled(): Promise<void> {
+    for (let seen = -1; seen !== this.#rebuilds;) {
+      seen = this.#rebuilds
+      await this.#rebuilding
+    }
+  }
+
+  onAppended(batches: Uint8Array): void {
+    // A rebuild reads up to the log end, so what arrives meanwhile is found there.
+    if (!this.#inStep) return
+    const nowMs = this.#clock.nowMs()
+    eachBatch(batches, (at) => {
+      this.state.observe(batches, at, nowMs)
+      this.#batchesSinceSnapshot++
+      this.#next = nextOffsetAt(batches, at)
+    })
+    this.#bytesSinceSnapshot += batches.length
+    if (
+      this.#bytesSinceSnapshot >= SNAPSHOT_BYTES ||
+      this.#batchesSinceSnapshot >= SNAPSHOT_BATCHES
+    ) {
+      this.#saveSnapshot()
+    }
+  }
+
+  onTruncated(to: Position): void {
+    // In step and nothing that was seen is gone: only an epoch start fell.
+    if (this.#inStep && this.#next <= to.offset) return
+    this.#rebuild()
+  }
+
+  expire(expirationMs: number): void {
+    this.state.expire(this.#clock.nowMs(), expirationMs)
+  }
+
+  /** Queues a last snapshot where one is worth it. The log must still be open. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#inStep && this.#bytesSinceSnapshot >= CLOSE_SNAPSHOT_BYTES) this.#saveSnapshot()
+    this.#inStep = false
+    this.#rebuilds++
+  }
+
+  #saveSnapshot(): void {
+    this.#bytesSinceSnapshot = 0
+    this.#batchesSinceSnapshot = 0
+    this.#log.snapshots.save(this.#log.logEnd, encodeProducerSnapshot(this.state))
+  }
+
+  #rebuild(): void {
+    if (this.#closed) return
+    this.#inStep = false
+    const rebuild = ++this.#rebuilds
+    // Nothing to read: in step at once, as every new partition is.
+    if (this.#log.logStart === this.#log.logEnd.offset) {
+      this.state.clear()
+      this.#finish()
+      return
+    }
+    this.#rebuilding = this.#replay(rebuild).catch((error: unknown) => {
+      if (rebuild !== this.#rebuilds) return
+      // The log stays readable; only idempotent produce is refused until the next truncation or restart.
+      this.#logger.error('producer state could not be rebuilt from the log', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+    })
+  }
+
+  async #replay(rebuild: number): Promise<void> {
+    const snapshot = await this.#log.snapshots.latest(this.#log.logEnd.offset)
+    if (rebuild !== this.#rebuilds) return
+    this.state.clear()
+    let next = this.#log.logStart
+    const entries = snapshot === undefined ? undefined : decodeProducerSnapshot(snapshot.bytes)
+    if (snapshot !== undefined && entries === undefined) {
+      this.#logger.warn('a damaged producer snapshot was passed over', {
+        offset: snapshot.at.offset,
+      })
+    }
+    if (snapshot !== undefined && entries !== undefined) {
+      for (const entry of entries) this.state.restore(entry)
+      next = asOffset(Math.max(next, snapshot.at.offset))
+    }
+    this.#bytesSinceSnapshot = 0
+    this.#batchesSinceSnapshot = 0
+    while (next < this.#log.logEnd.offset) {
+      const after = await this.#replayFrom(next, rebuild)
+      if (rebuild !== this.#rebuilds) return
+      next = after
+    }
+    this.#finish()
+  }
+
+  async #replayFrom(from: Offset, rebuild: number): Promise<Offset> {
+    const below = this.#log.logEnd.offset
+    const read = await this.#readOrSkip(from, below)
+    if (rebuild !== this.#rebuilds) return from
+    if (read === undefined) return asOffset(Math.max(from, this.#log.logStart))
+    assert(read.next > from, `a read from ${from} below ${below} returned nothing`)
+    const nowMs = this.#clock.nowMs()
+    for (const bytes of read.chunks) {
+      eachBatch(bytes, (at) => {
+        this.state.observe(bytes, at, nowMs)
+        this.#batchesSinceSnapshot++
+      })
+    }
+    this.#bytesSinceSnapshot += read.bytes
+    return read.next
+  }
+
+  /** Undefined when the log start moved past `from` meanwhile. */
+  async #readOrSkip(from: Offset, below: Offset) {
+    try {
+      return await this.#log.read({ from, below, maxBytes: REPLAY_READ_BYTES })
+    } catch (error) {
+      const retained = error instanceof StoreError && error.code === 'offset-out-of-range'
+      if (retained && this.#log.logStart > from) return undefined
+      throw error
+    }
+  }
+
+  #finish(): void {
+    this.#next = this.#log.logEnd.offset
+    this.#inStep = true
+    if (this.#bytesSinceSnapshot >= SNAPSHOT_BYTES) this.#saveSnapshot()
+  }
+}

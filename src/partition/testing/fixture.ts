@@ -1,0 +1,77 @@
+// Test support: a partition over a double of its log, and batches as producers send them.
+
+import { resolveTopicConfigs } from '../../base/config/resolve.ts'
+import type { TopicConfigs } from '../../base/config/topic-configs.ts'
+import type { Logger } from '../../env/env.ts'
+import { buildBatch, type BatchOptions } from '../../records/build.ts'
+import { ReplicatedLogDouble } from '../../replicated/testing/double.ts'
+import { Partition } from '../partition.ts'
+
+export const NOW_MS = 1_700_000_000_000
+
+export class TestClock {
+  ms = NOW_MS
+  nowMs(): number {
+    return this.ms
+  }
+  monotonicMs(): number {
+    return this.ms
+  }
+}
+
+/** Collects warnings and errors. */
+export class TestLog implements Logger {
+  readonly lines: string[] = []
+  debug(): void {}
+  info(): void {}
+  warn(message: string): void {
+    this.lines.push(message)
+  }
+  error(message: string): void {
+    this.lines.push(message)
+  }
+  child(): Logger {
+    return this
+  }
+}
+
+export function configWith(changes: Partial<TopicConfigs> = {}): TopicConfigs {
+  return { ...resolveTopicConfigs({ staticBroker: new Map() }), ...changes }
+}
+
+export function fixture(
+  options: { readonly log?: ReplicatedLogDouble; readonly config?: Partial<TopicConfigs> } = {},
+) {
+  const log = options.log ?? new ReplicatedLogDouble()
+  const clock = new TestClock()
+  const logger = new TestLog()
+  const partition = new Partition({
+    topic: 'topic',
+    topicId: 'AAAAAAAAAAAAAAAAAAAAAQ',
+    index: 0,
+    log,
+    config: configWith(options.config),
+    env: { clock, log: logger },
+  })
+  return { log, clock, logger, partition }
+}
+
+/** A batch of `values`, one record each, at the test's time. */
+export function batchOf(
+  values: readonly string[],
+  options: BatchOptions & { readonly timestampsMs?: readonly number[] } = {},
+): Uint8Array {
+  return buildBatch(
+    values.map((value, i) => ({
+      key: null,
+      value: new TextEncoder().encode(value),
+      timestampMs: options.timestampsMs?.[i] ?? NOW_MS,
+    })),
+    options,
+  )
+}
+
+/** As a producer with acks=all sends it. */
+export function request(records: Uint8Array | null) {
+  return { records, acks: -1, inSyncReplicas: 1, zstdAllowed: true }
+}
