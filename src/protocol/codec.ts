@@ -350,7 +350,10 @@ function refuseAbsent(writer: Writer, field: Field, given: unknown): void {
 }
 
 /** The value that stands for "not given". Shared, so arrays and structs are frozen. */
-function defaultOf(field: { readonly type: TypeNode; readonly options: FieldOptions }): unknown {
+export function defaultOf(field: {
+  readonly type: TypeNode
+  readonly options: FieldOptions
+}): unknown {
   if (field.options.default !== undefined) return field.options.default
   return zeroOf(field.type)
 }

@@ -43,7 +43,8 @@ export class Writer {
 
   int8(value: number): void {
     this.#check(value, -0x80, 0x7f)
-    this.#buffer[this.#room(1)] = value
+    const at = this.#room(1)
+    this.#buffer[at] = value
   }
 
   int16(value: number): void {
@@ -82,7 +83,8 @@ export class Writer {
 
   float64(value: number): void {
     if (typeof value !== 'number') this.fail(`${String(value)} is not a number`)
-    this.#buffer.writeDoubleBE(value, this.#room(8))
+    const at = this.#room(8)
+    this.#buffer.writeDoubleBE(value, at)
   }
 
   unsignedVarint(value: number): void {
@@ -100,7 +102,8 @@ export class Writer {
   uuid(value: string): void {
     if (!UUID_TEXT.test(value))
       this.fail(`'${value}' is not a UUID of 22 URL-safe base64 characters`)
-    this.#buffer.write(value, this.#room(16), 'base64url')
+    const at = this.#room(16)
+    this.#buffer.write(value, at, 'base64url')
   }
 
   /** Length and text; the length is a varint plus one when `compact`, an int16 otherwise. */
@@ -169,7 +172,7 @@ export class Writer {
     buffer[at + 3] = value
   }
 
-  /** Claims `size` bytes and returns where they begin. */
+  /** Claims `size` bytes and returns where they begin. May replace `#buffer`, so it is called before that is read. */
   #room(size: number): number {
     if (this.#position + size > this.#buffer.length) {
       this.#seal()
