@@ -1,0 +1,41 @@
+// What a node says of itself once it serves clients.
+
+import { formatAddress, type Address } from './options-listeners.ts'
+import { quickstarts } from './quickstart.ts'
+import { version } from './version.ts'
+
+export interface BannerFacts {
+  readonly nodeId: number
+  readonly listeners: readonly { readonly name: string; readonly advertised: Address }[]
+  readonly http: Address | undefined
+  readonly dataDir: string
+  /** The directory held data of an earlier start. */
+  readonly kept: boolean
+  /** Print lines to paste, too. */
+  readonly hints: boolean
+}
+
+export function banner(facts: BannerFacts): string {
+  const single = facts.listeners.length === 1
+  const rows = [
+    ...facts.listeners.map(({ name, advertised }) => {
+      return ['Kafka', formatAddress(advertised) + (single ? '' : ` (${name})`)]
+    }),
+    ...(facts.http === undefined ? [] : [['HTTP', `http://${formatAddress(facts.http)}/readyz`]]),
+    ['Data', `${facts.dataDir} (${facts.kept ? 'kept from an earlier start' : 'new'})`],
+  ]
+  const head = [
+    `Chronik ${version}, node ${facts.nodeId}, is ready. Ctrl-C stops it; the data stays.`,
+    ...rows.map(([label, value]) => `  ${(label ?? '').padEnd(7)}${value}`),
+  ]
+  const bootstrap = facts.listeners[0]?.advertised
+  if (!facts.hints || bootstrap === undefined) return head.join('\n')
+  const hints = quickstarts(formatAddress(bootstrap)).flatMap(({ client, needs, text }) => [
+    '',
+    `# ${titles[client]} (needs: ${needs})`,
+    text,
+  ])
+  return [...head, '', 'Lines to paste into another terminal:', ...hints, ''].join('\n')
+}
+
+const titles = { kcat: 'kcat', python: 'Python', node: 'Node', java: 'Java' } as const

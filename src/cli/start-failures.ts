@@ -1,0 +1,59 @@
+// Why a node could not start, said so that the person at the terminal knows what to do.
+
+import { DiskError } from '../env/disk.ts'
+import { NetError } from '../env/network.ts'
+import { Failure } from './failure.ts'
+import { formatAddress } from './options-listeners.ts'
+import type { StartOptions } from './options-start.ts'
+
+/** What to throw instead of `error`; the error itself where it is a defect rather than something to mend. */
+export function explainStartFailure(error: unknown, options: StartOptions): unknown {
+  const message =
+    error instanceof NetError
+      ? explainNet(error, options)
+      : error instanceof DiskError
+        ? explainDisk(error, options.dataDir)
+        : undefined
+  return message === undefined ? error : new Failure(message, { cause: error })
+}
+
+function explainNet(error: NetError, options: StartOptions): string | undefined {
+  const address = /^listen on (.+?): /.exec(error.message)?.[1]
+  if (address === undefined) return undefined
+  const { http } = options
+  const isHttp = http !== undefined && address === formatAddress(http)
+  const elsewhere = isHttp
+    ? 'answer HTTP elsewhere with --http host:port, or not at all with --http off'
+    : 'listen elsewhere with --kafka host:port, or move all ports with --port-base port'
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${address} is in use by another program; stop that one, or ${elsewhere}`
+    case 'EACCES':
+      return `this user may not listen on ${address} (ports below 1024 are reserved); ${elsewhere}`
+    case 'EADDRNOTAVAIL':
+      return `${address} is not an address of this machine; ${elsewhere}`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${address}: the host name is not known here; ${elsewhere}`
+    default:
+      return `can't listen on ${address}: ${error.message}`
+  }
+}
+
+function explainDisk(error: DiskError, dataDir: string): string {
+  const holder = /\(([^()]+)\)$/.exec(error.message)?.[1]
+  const another = 'give another directory with --data-dir'
+  switch (error.code) {
+    case 'LOCKED':
+      return `${dataDir} is in use, ${holder ?? 'held by another process'}; stop that node, or ${another}`
+    case 'EACCES':
+      return `this user may not write to ${error.path}; change its owner, or ${another}`
+    case 'ENOSPC':
+      return `no space is left on the disk of ${dataDir}; free some, or ${another}`
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${error.path} is a file where a directory is needed; ${another}`
+    default:
+      return `the data directory ${dataDir} can't be used: ${error.message}`
+  }
+}
