@@ -184,6 +184,7 @@ export function lintConfig(): object {
         { considerDefaultExhaustiveForUnions: true },
       ],
       'typescript/no-base-to-string': 'off',
+      'typescript/no-misused-spread': 'off',
       'typescript/restrict-template-expressions': 'off',
       'typescript/require-array-sort-compare': 'off',
       'typescript/no-explicit-any': 'error',

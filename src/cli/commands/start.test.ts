@@ -79,7 +79,7 @@ class FakeWorld implements StartWorld {
 
 async function run(world: FakeWorld, ...args: string[]): Promise<{ code: number; errors: string }> {
   const errors: string[] = []
-  const write = process.stderr.write
+  const write = process.stderr.write.bind(process.stderr)
   process.stderr.write = ((text: string) => errors.push(text) > 0) as typeof process.stderr.write
   try {
     const table = [
