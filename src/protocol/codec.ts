@@ -191,7 +191,7 @@ function arrayCodec(element: Codec, { flexible }: Version, options: Nullability)
     decode(reader) {
       const length = flexible ? reader.compactLength() : reader.int32()
       if (!checkLength(reader, length, options)) return null
-      if (length * elementBytesMin > reader.remaining) reader.fail(`array of ${length} elements`)
+      reader.claimElements(length, elementBytesMin)
       const values: unknown[] = []
       for (let i = 0; i < length; i++) values.push(element.decode(reader))
       return values
@@ -212,6 +212,8 @@ interface CompiledField {
   readonly name: string
   readonly codec: Codec
   readonly default: unknown
+  /** What is written when the field is left out; undefined when it must not be. */
+  readonly fallback: unknown
 }
 
 interface TaggedField extends CompiledField {
@@ -227,7 +229,18 @@ function compileField(field: Field, version: Version): CompiledField {
   const nullable =
     field.type.kind === 'nullable' && within(version.number, nullableSince, nullableUntil)
   const codec = compile(field.type, version, { nullable })
-  return { name: field.name, codec, default: defaultOf(field) }
+  const standard = defaultOf(field)
+  return {
+    name: field.name,
+    codec,
+    default: standard,
+    fallback: isOmittable(field.options) ? standard : undefined,
+  }
+}
+
+/** The rule that the input types follow (`Omittable` in schema.ts). */
+function isOmittable({ default: standard, since, until, tag }: FieldOptions): boolean {
+  return [standard, since, until, tag].some((option) => option !== undefined)
 }
 
 function structCodec(node: StructNode, version: Version, options: Nullability): Codec {
@@ -267,7 +280,7 @@ function structCodec(node: StructNode, version: Version, options: Nullability): 
     for (const field of plain) {
       writer.field = field.name
       const given = value[field.name]
-      field.codec.encode(writer, given === undefined ? field.default : given)
+      field.codec.encode(writer, given === undefined ? field.fallback : given)
     }
     if (version.flexible) encodeTagged(writer, tagged, value)
   }
@@ -276,7 +289,8 @@ function structCodec(node: StructNode, version: Version, options: Nullability): 
     bytesMin,
     decode: decodeFields,
     encode: (writer, value) => {
-      if (value === null) writer.fail('null is not allowed')
+      if (typeof value !== 'object' || value === null)
+        writer.fail(`${String(value)} is not a struct`)
       encodeFields(writer, value as Values)
     },
   }
@@ -298,8 +312,10 @@ function nullableStruct(
       return decodeFields(reader)
     },
     encode(writer, value) {
-      writer.int8(value === null ? -1 : 1)
-      if (value !== null) encodeFields(writer, value as Values)
+      if (value === null) return writer.int8(-1)
+      if (typeof value !== 'object') writer.fail(`${String(value)} is not a struct`)
+      writer.int8(1)
+      encodeFields(writer, value as Values)
     },
   }
 }

@@ -8,6 +8,12 @@ import { ProtocolError } from './errors.ts'
 export const STRING_BYTES_MAX = 0x7fff
 
 /**
+ * Array elements in one message, in all its arrays together. An element can take a single byte on the wire and a hundred in
+ * memory, so the size of the frame alone does not bound what decoding it takes.
+ */
+export const ELEMENTS_MAX = 1_000_000
+
+/**
  * Kafka's `Long.MAX_VALUE` as the number nearest to it (2⁶³). Only fields of type `int64OrMax` may hold it; every other
  * 64-bit value is a safe integer.
  */
@@ -20,6 +26,7 @@ export class Reader {
   field = ''
   readonly #bytes: Buffer
   #position = 0
+  #elementsLeft = ELEMENTS_MAX
   /** Reads stop here: the end of the message, or of the tagged field being read. */
   #end: number
 
@@ -56,6 +63,13 @@ export class Reader {
 
   skip(size: number): void {
     this.#take(size)
+  }
+
+  /** Checks the length of an array, each element of which takes at least `elementBytesMin`, before any of it is read. */
+  claimElements(length: number, elementBytesMin: number): void {
+    if (length * elementBytesMin > this.remaining) this.fail(`array of ${length} elements`)
+    this.#elementsLeft -= length
+    if (this.#elementsLeft < 0) this.fail(`more than ${ELEMENTS_MAX} array elements`)
   }
 
   /** The rest of the message, not copied. */

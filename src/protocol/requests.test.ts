@@ -96,6 +96,18 @@ test('null where the version does not allow it, and fields that it lacks, are re
   assert.equal(metadata.request.decode(Buffer.from('ffffffff', 'hex'), 1).topics, null)
 })
 
+test('the number of array elements is bounded, since they cost more memory than bytes', () => {
+  // Two bytes each: an empty name and no tagged fields.
+  const request = (count: number): Buffer => {
+    const length = new Writer()
+    length.unsignedVarint(count + 1)
+    const topics = Buffer.alloc(count * 2).fill('0100', 'hex')
+    return Buffer.concat([...length.finish(), topics, Buffer.alloc(4)])
+  }
+  assert.equal(metadata.request.decode(request(1000), 9).topics?.length, 1000)
+  assert.throws(() => metadata.request.decode(request(1_000_001), 9), ProtocolError)
+})
+
 test('lengths are checked against what is left', () => {
   for (const hex of ['7fffffff', '80000000', 'fffffffe', '00000002', '000000010005']) {
     assert.throws(() => metadata.request.decode(Buffer.from(hex, 'hex'), 1), ProtocolError, hex)

@@ -9,6 +9,7 @@ import type { Field, ScalarKind, StructNode, TypeNode } from '../schema.ts'
 import { below, pick, type Random } from './random.ts'
 
 export interface Size {
+  readonly arrayMin: number
   /** Longest array at the top; deeper ones are shorter. */
   readonly arrayMax: number
   /** Longest string and byte field, apart from a rare one that needs a longer length. */
@@ -63,7 +64,8 @@ function generateType(node: TypeNode, version: number, random: Random, size: Siz
       return generateType(node.inner, version, random, size)
     case 'array': {
       const inner = { ...size, arrayMax: Math.max(1, Math.floor(size.arrayMax / 2)) }
-      const length = below(random, size.arrayMax + 1)
+      const { arrayMin, arrayMax } = size
+      const length = arrayMin + below(random, arrayMax - arrayMin + 1)
       return Array.from({ length }, () => generateType(node.element, version, random, inner))
     }
     case 'struct':

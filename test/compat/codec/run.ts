@@ -25,8 +25,8 @@ import { seeded } from '../../../src/protocol/testing/random.ts'
 import { writeFixtures, type Vector } from './fixtures.ts'
 import { Oracle, type KafkaApi, type KafkaError } from './oracle.ts'
 
-const LARGE: Size = { arrayMax: 5, bytesMax: 40, long: true }
-const SMALL: Size = { arrayMax: 2, bytesMax: 12, long: false }
+const LARGE: Size = { arrayMin: 0, arrayMax: 5, bytesMax: 40, long: true }
+const SMALL: Size = { arrayMin: 1, arrayMax: 2, bytesMax: 12, long: false }
 const VECTORS_PER_VERSION = 3
 
 type AnyMessage = Message<unknown, unknown>
