@@ -1,13 +1,19 @@
 // What the controller can be told to do, and what it answers: the shapes of Kafka's requests without their versions. Every
 // answer carries a Kafka error code (0: done and committed) and a sentence for people.
 
-import type { NodeId } from '../base/brand.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 import type { BrokerImage } from './metadata-image.ts'
 
 export interface CommandResult {
   /** Kafka's code; 0 when the change is committed (or, with `validateOnly`, would be). */
-  readonly errorCode: number
+  readonly errorCode: ErrorCode
   readonly errorMessage: string | null
+}
+
+export const DONE: CommandResult = { errorCode: ErrorCode.NONE, errorMessage: null }
+
+export function failed(error: keyof typeof ErrorCode, errorMessage: string): CommandResult {
+  return { errorCode: ErrorCode[error], errorMessage }
 }
 
 export interface ConfigText {
@@ -98,8 +104,6 @@ export interface ProducerIdBlock extends CommandResult {
   readonly count: number
 }
 
-export type BrokerRegistration = Omit<BrokerImage, 'nodeId'> & { readonly nodeId: NodeId }
-
 /**
  * What the broker asks of the controller. A command resolves after its change is committed and applied: `image` shows it
  * and the listeners of `onChange` were called. It never rejects; items that could not be decided or whose commit is
@@ -126,5 +130,5 @@ export interface ControllerCommands {
     options?: { readonly validateOnly?: boolean },
   ): Promise<AlterConfigsResult[]>
   allocateProducerIds(): Promise<ProducerIdBlock>
-  registerBroker(registration: BrokerRegistration): Promise<CommandResult>
+  registerBroker(registration: BrokerImage): Promise<CommandResult>
 }

@@ -1,13 +1,64 @@
-// The controller: the cluster's metadata as a replicated state machine, and the commands that change it.
+// The controller: the cluster's metadata as a replicated state machine, and the commands that change it. Every node follows
+// the metadata log, so that answers about metadata are local; commands are decided where its leader is.
 
-import type { ConfigLayers } from '../base/config/resolve.ts'
+import type { NodeId } from '../base/brand.ts'
+import type { BrokerConfigs } from '../base/config/broker-configs.ts'
+import {
+  type ConfigLayers,
+  type ConfigTexts,
+  describeTopicConfigs,
+  resolveBrokerConfigs,
+  resolveTopicConfigs,
+} from '../base/config/resolve.ts'
 import type { TopicConfigs } from '../base/config/topic-configs.ts'
-import type { ControllerCommands } from './commands.ts'
-import type { MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
+import type { Env } from '../env/env.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import { ZERO_UUID } from '../protocol/schema.ts'
+import type { ReplicatedLog } from '../replicated/replicated-log.ts'
+import {
+  type CommandOutcome,
+  type Decision,
+  ReplicatedStateMachine,
+} from '../replicated/state-machine.ts'
+import { decideAlterConfigs, decideIncrementalAlterConfigs } from './alter-configs.ts'
+import {
+  type AlterConfigsResource,
+  type AlterConfigsResult,
+  type CommandResult,
+  type ControllerCommands,
+  type CreatePartitions,
+  type CreatePartitionsResult,
+  type CreateTopic,
+  type CreateTopicResult,
+  type DeleteTopicResult,
+  DONE,
+  failed,
+  type IncrementalAlterConfigsResource,
+  type ProducerIdBlock,
+  type TopicKey,
+} from './commands.ts'
+import {
+  decideAutoCreate,
+  decideCreateTopics,
+  type DecisionContext,
+  failedTopic,
+} from './create-topics.ts'
+import { decideCreatePartitions, decideDeleteTopics } from './delete-topics.ts'
+import { changeOf } from './metadata-change.ts'
+import type { BrokerImage, MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
+import {
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  type MetadataRecord,
+} from './metadata-records.ts'
+import { applyMetadata, EMPTY_METADATA, type MetadataState } from './metadata-state.ts'
 
+/** What other rooms see of the controller; tests may stand in for it. */
 export interface MetadataView extends ControllerCommands {
   /** As applied on this node. */
   readonly image: MetadataImage
+  /** The node that leads the metadata log, as far as known. */
+  readonly controllerId: NodeId | undefined
   /** Called after each applied batch, in order, synchronously; returns the function that takes the listener off again. */
   onChange(listener: (change: MetadataChange) => void): () => void
   /** Where the topic's configs come from, for DescribeConfigs (`describeTopicConfigs`). */
@@ -16,4 +67,303 @@ export interface MetadataView extends ControllerCommands {
   topicConfigs(topic: TopicImage): TopicConfigs
   /** Where this broker's configs come from (`describeBrokerConfigs`). */
   brokerConfigLayers(): ConfigLayers
+  /** The configs in force on this broker. Cached. */
+  brokerConfigs(): BrokerConfigs
+}
+
+export interface ControllerOptions {
+  readonly log: ReplicatedLog
+  readonly nodeId: NodeId
+  readonly env: Pick<Env, 'clock' | 'timers' | 'random' | 'host' | 'log'>
+  /** Configs that this broker was started with: validated text by name (`validateBrokerConfigs`). */
+  readonly staticConfigs: ConfigTexts
+  /** For a cluster that is formed by this start; random when absent. 22 characters of URL-safe base64. */
+  readonly clusterId?: string
+}
+
+/** Ids that one block holds, as in Kafka's ProducerIdsBlock. */
+const PRODUCER_ID_BLOCK = 1000
+/** Of the records in the metadata log. */
+const METADATA_FEATURE = { type: 'feature', name: 'chronik.metadata', level: 1 } as const
+
+export class Controller implements MetadataView {
+  readonly #nodeId: NodeId
+  readonly #env: ControllerOptions['env']
+  readonly #log: ReplicatedLog
+  readonly #staticConfigs: ConfigTexts
+  readonly #machine: ReplicatedStateMachine<MetadataState, MetadataRecord>
+  #listeners: readonly ((change: MetadataChange) => void)[] = []
+  /** By image, which is replaced with every change; emptied when broker configs change. */
+  #topicConfigs = new WeakMap<TopicImage, TopicConfigs>()
+  #brokerConfigs: BrokerConfigs | undefined
+  #servingWaiters: (() => void)[] = []
+
+  private constructor({ log, nodeId, env, staticConfigs }: ControllerOptions) {
+    this.#nodeId = nodeId
+    this.#env = env
+    this.#log = log
+    this.#staticConfigs = staticConfigs
+    this.#machine = new ReplicatedStateMachine<MetadataState, MetadataRecord>({
+      log,
+      env,
+      definition: {
+        initial: EMPTY_METADATA,
+        encode: (record) => ({ key: null, value: encodeMetadataRecord(record) }),
+        decode: (record) => decodeMetadataRecord(record.value),
+        apply: applyMetadata,
+      },
+      onApplied: (before, image, records) => this.#onApplied(before, image, records),
+      onServing: () => {
+        const waiters = this.#servingWaiters
+        this.#servingWaiters = []
+        for (const resolve of waiters) resolve()
+      },
+    })
+  }
+
+  /**
+   * Replays the metadata log and, where this start forms the cluster, gives it its id. Resolves when this node serves as
+   * controller. Fails when a new cluster's id can't be written.
+   */
+  static async open(options: ControllerOptions): Promise<Controller> {
+    const controller = new Controller(options)
+    const serving = new Promise<void>((resolve) => controller.#servingWaiters.push(resolve))
+    controller.#machine.start()
+    await serving
+    if (controller.image.clusterId === '') {
+      const clusterId = options.clusterId ?? newUuid(options.env.random)
+      const formed = await controller.#machine.submit(() => ({
+        changes: [{ type: 'cluster', clusterId }, METADATA_FEATURE],
+        response: undefined,
+      }))
+      if (formed.kind !== 'done') throw new Error(`the cluster can't be formed: ${formed.reason}`)
+    }
+    return controller
+  }
+
+  /** Stops following the log, which stays open. */
+  close(): void {
+    this.#machine.close()
+  }
+
+  get image(): MetadataImage {
+    return this.#machine.state
+  }
+
+  get controllerId(): NodeId | undefined {
+    const { role } = this.#log
+    return role.kind === 'leader' ? this.#nodeId : role.leader
+  }
+
+  onChange(listener: (change: MetadataChange) => void): () => void {
+    this.#listeners = [...this.#listeners, listener]
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener)
+    }
+  }
+
+  topicConfigLayers(topic: TopicImage): ConfigLayers {
+    return { ...this.brokerConfigLayers(), topic: topic.configs }
+  }
+
+  topicConfigs(topic: TopicImage): TopicConfigs {
+    const cached = this.#topicConfigs.get(topic)
+    if (cached !== undefined) return cached
+    const configs = resolveTopicConfigs(this.topicConfigLayers(topic))
+    this.#topicConfigs.set(topic, configs)
+    return configs
+  }
+
+  brokerConfigLayers(): ConfigLayers {
+    return this.#brokerLayers(this.#machine.state)
+  }
+
+  brokerConfigs(): BrokerConfigs {
+    this.#brokerConfigs ??= resolveBrokerConfigs(this.brokerConfigLayers())
+    return this.#brokerConfigs
+  }
+
+  async createTopics(
+    topics: readonly CreateTopic[],
+    { validateOnly = false }: { readonly validateOnly?: boolean } = {},
+  ): Promise<CreateTopicResult[]> {
+    const outcome = await this.#submit(validateOnly, (state) =>
+      decideCreateTopics(state, topics, this.#context(state)),
+    )
+    if (outcome.kind === 'done') {
+      if (!validateOnly) return outcome.response
+      return outcome.response.map((result) => ({ ...result, topicId: ZERO_UUID }))
+    }
+    return topics.map(({ name }) => failedTopic(name, notDone(outcome)))
+  }
+
+  async autoCreateTopics(names: readonly string[]): Promise<CreateTopicResult[]> {
+    const outcome = await this.#submit(false, (state) =>
+      decideAutoCreate(state, names, this.#context(state)),
+    )
+    if (outcome.kind === 'done') return outcome.response
+    return names.map((name) => failedTopic(name, notDone(outcome)))
+  }
+
+  async deleteTopics(topics: readonly TopicKey[]): Promise<DeleteTopicResult[]> {
+    const outcome = await this.#submit(false, (state) => decideDeleteTopics(state, topics))
+    if (outcome.kind === 'done') return outcome.response
+    return topics.map(({ name, id }) => ({
+      ...notDone(outcome),
+      name: name ?? null,
+      topicId: id ?? ZERO_UUID,
+    }))
+  }
+
+  async createPartitions(
+    topics: readonly CreatePartitions[],
+    { validateOnly = false }: { readonly validateOnly?: boolean } = {},
+  ): Promise<CreatePartitionsResult[]> {
+    const outcome = await this.#submit(validateOnly, (state) =>
+      decideCreatePartitions(state, topics, this.#context(state)),
+    )
+    if (outcome.kind === 'done') return outcome.response
+    return topics.map(({ name }) => ({ ...notDone(outcome), name }))
+  }
+
+  async alterConfigs(
+    resources: readonly AlterConfigsResource[],
+    { validateOnly = false }: { readonly validateOnly?: boolean } = {},
+  ): Promise<AlterConfigsResult[]> {
+    const outcome = await this.#submit(validateOnly, (state) =>
+      decideAlterConfigs(state, resources),
+    )
+    return configResults(resources, outcome)
+  }
+
+  async incrementalAlterConfigs(
+    resources: readonly IncrementalAlterConfigsResource[],
+    { validateOnly = false }: { readonly validateOnly?: boolean } = {},
+  ): Promise<AlterConfigsResult[]> {
+    const outcome = await this.#submit(validateOnly, (state) => {
+      const layers = this.#brokerLayers(state)
+      return decideIncrementalAlterConfigs(
+        state,
+        resources,
+        (name) => describeTopicConfigs(layers, [name])[0]?.value,
+      )
+    })
+    return configResults(resources, outcome)
+  }
+
+  async allocateProducerIds(): Promise<ProducerIdBlock> {
+    const outcome = await this.#machine.submit(({ nextProducerId }) => ({
+      changes: [{ type: 'producerIds', next: nextProducerId + PRODUCER_ID_BLOCK }],
+      response: nextProducerId,
+    }))
+    if (outcome.kind !== 'done') return { ...notDone(outcome), first: -1, count: 0 }
+    return { ...DONE, first: outcome.response, count: PRODUCER_ID_BLOCK }
+  }
+
+  async registerBroker(broker: BrokerImage): Promise<CommandResult> {
+    const outcome = await this.#machine.submit(({ brokers }) => {
+      const known = brokers.get(String(broker.nodeId))
+      const same = JSON.stringify(known) === JSON.stringify(canonical(broker))
+      return {
+        changes: same ? [] : [{ type: 'broker', broker: canonical(broker) }],
+        response: DONE,
+      }
+    })
+    return outcome.kind === 'done' ? outcome.response : notDone(outcome)
+  }
+
+  #submit<Response>(
+    validateOnly: boolean,
+    decide: (state: MetadataState) => Decision<MetadataRecord, Response>,
+  ): Promise<CommandOutcome<Response>> {
+    return this.#machine.submit((state) => {
+      const decided = decide(state)
+      return validateOnly ? { changes: [], response: decided.response } : decided
+    })
+  }
+
+  #context(state: MetadataState): DecisionContext {
+    const nodes = new Set<NodeId>([this.#nodeId])
+    for (const { nodeId } of state.brokers.values()) nodes.add(nodeId)
+    return {
+      nodes: [...nodes].toSorted((a, b) => a - b),
+      broker: this.brokerConfigs(),
+      newId: () => newUuid(this.#env.random),
+    }
+  }
+
+  #brokerLayers(state: MetadataImage): ConfigLayers {
+    const dynamicBroker = state.brokerConfigs.get(String(this.#nodeId))
+    const dynamicDefaultBroker = state.brokerConfigs.get('')
+    return {
+      staticBroker: this.#staticConfigs,
+      ...(dynamicBroker === undefined ? {} : { dynamicBroker }),
+      ...(dynamicDefaultBroker === undefined ? {} : { dynamicDefaultBroker }),
+    }
+  }
+
+  #onApplied(
+    before: MetadataImage,
+    image: MetadataImage,
+    records: readonly MetadataRecord[],
+  ): void {
+    const change = changeOf(before, image, records)
+    if (change.brokerConfigsChanged) {
+      this.#topicConfigs = new WeakMap()
+      this.#brokerConfigs = undefined
+    }
+    for (const listener of this.#listeners) listener(change)
+  }
+}
+
+/** The reason in Kafka's terms. An unknown outcome must never look like "not done" (law R9). */
+function notDone(outcome: Exclude<CommandOutcome<unknown>, { kind: 'done' }>): CommandResult {
+  if (outcome.kind === 'unknown') {
+    return failed('REQUEST_TIMED_OUT', 'The change was not confirmed; it may still take effect.')
+  }
+  if (outcome.reason === 'storage-full') {
+    return failed('KAFKA_STORAGE_ERROR', 'The disk of the controller is full.')
+  }
+  return {
+    errorCode: ErrorCode.NOT_CONTROLLER,
+    errorMessage: 'This node is not the controller now.',
+  }
+}
+
+function configResults(
+  resources: readonly { readonly resourceType: number; readonly resourceName: string }[],
+  outcome: CommandOutcome<AlterConfigsResult[]>,
+): AlterConfigsResult[] {
+  if (outcome.kind === 'done') return outcome.response
+  return resources.map(({ resourceType, resourceName }) => ({
+    ...notDone(outcome),
+    resourceType,
+    resourceName,
+  }))
+}
+
+/** With the fields in one order, so that equal registrations compare equal. */
+function canonical({ nodeId, directoryId, rack, listeners }: BrokerImage): BrokerImage {
+  return {
+    nodeId,
+    directoryId,
+    rack,
+    listeners: listeners.map(({ name, host, port, securityProtocol }) => ({
+      name,
+      host,
+      port,
+      securityProtocol,
+    })),
+  }
+}
+
+/** A random UUID (version 4) in Kafka's text form. Never one that begins with '-', which tools take for a flag. */
+function newUuid(random: Env['random']): string {
+  for (;;) {
+    const bytes = random.bytes(16)
+    bytes[6] = (bytes[6]! & 0x0f) | 0x40
+    bytes[8] = (bytes[8]! & 0x3f) | 0x80
+    const id = Buffer.from(bytes).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
 }

@@ -6,8 +6,6 @@ import { asLogId, type LogId, type NodeId, type Offset } from '../base/brand.ts'
 export interface MetadataImage {
   /** 22 characters of URL-safe base64, as Kafka writes ids; '' until the first batch is applied. */
   readonly clusterId: string
-  /** The node that leads the metadata log, as far as known. */
-  readonly controllerId: NodeId | undefined
   /** Everything below it is in this image. */
   readonly offset: Offset
   readonly topics: ReadonlyMap<string, TopicImage>
@@ -81,8 +79,9 @@ export function directoryOf(topic: TopicImage, partition: number): string {
 }
 
 /** The log of the metadata itself. */
-export const METADATA_LOG_ID = asLogId('__cluster_metadata-0')
-export const METADATA_LOG_DIRECTORY = '__cluster_metadata-0'
+export const METADATA_TOPIC = '__cluster_metadata'
+export const METADATA_LOG_ID = asLogId(`${METADATA_TOPIC}-0`)
+export const METADATA_LOG_DIRECTORY = `${METADATA_TOPIC}-0`
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
 export const TRANSACTIONS_TOPIC = '__transaction_state'

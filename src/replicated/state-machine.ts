@@ -44,7 +44,7 @@ export interface StateMachineOptions<State, Change> {
     readonly host: Pick<Host, 'fatal'>
   }
   /** After each applied batch, in order, synchronously. Must not throw. */
-  readonly onApplied?: (before: State, after: State) => void
+  readonly onApplied?: (before: State, after: State, changes: readonly Change[]) => void
   readonly onServing?: (epoch: LeaderEpoch) => void
   readonly onResigned?: () => void
 }
@@ -53,7 +53,7 @@ export class ReplicatedStateMachine<State, Change> {
   readonly #definition: StateDefinition<State, Change>
   readonly #clock: Clock
   readonly #log: AppliedLog<Change>
-  readonly #onApplied: ((before: State, after: State) => void) | undefined
+  readonly #onApplied: StateMachineOptions<State, Change>['onApplied']
   #applied: State
   /** The applied state plus the pending changes of the serving epoch. */
   #tip: State
@@ -160,6 +160,6 @@ export class ReplicatedStateMachine<State, Change> {
   #apply(changes: readonly Change[], next: Offset): void {
     const before = this.#applied
     this.#applied = this.#definition.apply(before, changes, next)
-    this.#onApplied?.(before, this.#applied)
+    this.#onApplied?.(before, this.#applied, changes)
   }
 }

@@ -96,12 +96,6 @@ export const brokerConfigs = {
     min: 0,
     documentation: 'Incremental fetch sessions kept (KIP-227).',
   }),
-  'request.timeout.ms': intConfig({
-    default: 30_000,
-    min: 1,
-    importance: 'high',
-    documentation: 'How long a command to the controller may wait for its commit.',
-  }),
   'log.retention.check.interval.ms': longConfig({
     default: 300_000,
     min: 1,

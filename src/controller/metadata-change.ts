@@ -1,0 +1,58 @@
+// What one committed batch changed, put together from its records and the images before and after it.
+
+import { unreachable } from '../base/assert.ts'
+import type { MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
+import type { MetadataRecord } from './metadata-records.ts'
+
+export function changeOf(
+  before: MetadataImage,
+  image: MetadataImage,
+  records: readonly MetadataRecord[],
+): MetadataChange {
+  const touched = new Set<string>()
+  let brokersChanged = false
+  let brokerConfigsChanged = false
+  for (const record of records) {
+    switch (record.type) {
+      case 'topic':
+        touched.add(record.id)
+        break
+      case 'partitions':
+      case 'topicDeleted':
+      case 'topicConfig':
+        touched.add(record.topicId)
+        break
+      case 'broker':
+        brokersChanged = true
+        break
+      case 'brokerConfig':
+        brokerConfigsChanged = true
+        break
+      case 'cluster':
+      case 'producerIds':
+      case 'feature':
+        break
+      default:
+        unreachable(record)
+    }
+  }
+  const topicsCreated: TopicImage[] = []
+  const topicsDeleted: TopicImage[] = []
+  const topicsChanged: TopicImage[] = []
+  for (const id of touched) {
+    const old = before.topicsById.get(id)
+    const now = image.topicsById.get(id)
+    if (old === undefined && now !== undefined) topicsCreated.push(now)
+    else if (old !== undefined && now === undefined) topicsDeleted.push(old)
+    else if (old !== undefined && now !== undefined) topicsChanged.push(now)
+  }
+  return {
+    before,
+    image,
+    topicsCreated,
+    topicsDeleted,
+    topicsChanged,
+    brokersChanged,
+    brokerConfigsChanged,
+  }
+}
