@@ -157,7 +157,7 @@ function writeLength(writer: Writer, length: number, flexible: boolean): void {
   else writer.int32(length)
 }
 
-/** `bytes` and `records` have one encoding; records are handed on by reference whatever their size. */
+/** `bytes` and `records` have one encoding; a list of record batches is written as if it were one piece. */
 function bytesCodec({ flexible }: Version, options: Nullability): Codec {
   return {
     bytesMin: flexible ? 1 : 4,

@@ -75,6 +75,18 @@ test('the ApiVersions response never has a flexible header', () => {
   assert.equal(frameOf(encodeResponse(metadata, 9, 5, { brokers: [], topics: [] }))[4], 0)
 })
 
+test('headers have the bytes that Kafka gives them', () => {
+  const headerOf = (apiKey: number, apiVersion: number, clientId: string | null): string => {
+    const writer = new Writer()
+    encodeRequestHeader(writer, { apiKey, apiVersion, correlationId: 77, clientId })
+    return Buffer.concat(writer.finish()).toString('hex')
+  }
+  assert.equal(headerOf(0, 8, 'me'), '0000' + '0008' + '0000004d' + '00026d65')
+  assert.equal(headerOf(0, 9, 'me'), '0000' + '0009' + '0000004d' + '00026d65' + '00')
+  assert.equal(headerOf(18, 3, null), '0012' + '0003' + '0000004d' + 'ffff' + '00')
+  assert.equal(headerOf(17, 1, ''), '0011' + '0001' + '0000004d' + '0000')
+})
+
 test('a request header of an unknown version can be read, of an unknown API not', () => {
   const writer = new Writer()
   encodeRequestHeader(writer, { apiKey: 18, apiVersion: 99, correlationId: 4, clientId: null })

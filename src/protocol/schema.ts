@@ -112,7 +112,7 @@ export const uuid: Type<string> = { kind: 'uuid' }
 export const string: Type<string> = { kind: 'string' }
 /** Read as a view of the message, not a copy. */
 export const bytes: Type<Uint8Array> = { kind: 'bytes' }
-/** Record batches: read as a view of the message, written by reference. A list is written one after the other. */
+/** Record batches: read as a view of the message, written by reference unless small. A list is written in a row. */
 export const records: Type<Uint8Array, Uint8Array | readonly Uint8Array[]> = { kind: 'records' }
 
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'

@@ -45,15 +45,19 @@ async function resolveJars(): Promise<string> {
   const partial = `${folder}.partial`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
-  await promisify(execFile)('mvn', [
-    '-q',
-    '-B',
-    '-f',
-    pom,
-    `-Dmaven.repo.local=${join(CACHE, 'm2')}`,
-    `-DoutputDirectory=${partial}`,
-    'dependency:copy-dependencies',
-  ])
+  const settings = [`-Dmaven.repo.local=${join(CACHE, 'm2')}`, `-DoutputDirectory=${partial}`]
+  try {
+    await promisify(execFile)('mvn', [
+      '-q',
+      '-B',
+      '-f',
+      pom,
+      ...settings,
+      'dependency:copy-dependencies',
+    ])
+  } catch (cause) {
+    throw new Error("Kafka's jars could not be fetched; this needs Maven and Java 17", { cause })
+  }
   await rename(partial, folder)
   return folder
 }
