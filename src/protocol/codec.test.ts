@@ -174,6 +174,13 @@ test('values of the wrong kind are refused by name', () => {
   })
 })
 
+test('a version that the message does not have is refused', () => {
+  for (const version of [-1, 4, 1.5, Number.NaN]) {
+    assert.throws(() => sample.encode({ name: '', entries: [] }, version), EncodeError)
+    assert.throws(() => sample.decode(new Uint8Array(0), version), ProtocolError)
+  }
+})
+
 test('versioned records carry their version', () => {
   const bytesOfKey = encodeVersioned(offsetCommitKey, 1, { group: 'g', topic: 't', partition: 2 })
   assert.equal(Buffer.from(bytesOfKey).toString('hex'), '0001' + '000167' + '000174' + '00000002')

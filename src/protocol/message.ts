@@ -3,7 +3,7 @@
 // leading int16 (`versioned`).
 
 import { compileStruct, type Codec } from './codec.ts'
-import { ProtocolError } from './errors.ts'
+import { EncodeError, ProtocolError } from './errors.ts'
 import { Reader } from './reader.ts'
 import { struct, type Field, type In, type Out, type StructNode } from './schema.ts'
 import { Writer } from './writer.ts'
@@ -68,6 +68,9 @@ export class Message<Value, Input> {
 
   /** Appends the message. Throws `EncodeError` when the value does not fit the version. */
   encodeTo(writer: Writer, value: Input, version: number): void {
+    if (!this.isSupported(version)) {
+      throw new EncodeError(`${this.name} has no version ${version}`)
+    }
     const codec = this.#codec(version)
     try {
       codec.encode(writer, value)
