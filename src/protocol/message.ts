@@ -2,8 +2,9 @@
 // records that are persisted or travel inside other messages carry their version themselves, as a
 // leading int16 (`versioned`).
 
-import { compileStruct, type Codec } from './codec.ts'
+import { compileStruct } from './codec.ts'
 import { EncodeError, ProtocolError } from './errors.ts'
+import type { Codec } from './plain-codecs.ts'
 import { Reader } from './reader.ts'
 import { struct, type Field, type In, type Out, type StructNode } from './schema.ts'
 import { Writer } from './writer.ts'

@@ -2,7 +2,7 @@
 // is legal there, edges more often than chance would give them; the others keep their defaults, so that decoding what was
 // encoded gives the value back.
 
-import { defaultOf } from '../codec.ts'
+import { defaultOf } from '../defaults.ts'
 import type { Message } from '../message.ts'
 import { INT64_MAX } from '../reader.ts'
 import type { Field, ScalarKind, StructNode, TypeNode } from '../schema.ts'

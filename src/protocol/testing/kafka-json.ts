@@ -1,7 +1,7 @@
 // The JSON that Kafka's generated converters read and write (`*JsonConverter`): the fields that a version has, bytes in
 // base64, record batches as their size when written.
 
-import { defaultOf } from '../codec.ts'
+import { defaultOf } from '../defaults.ts'
 import { INT64_MAX } from '../reader.ts'
 import type { Field, StructNode, TypeNode } from '../schema.ts'
 import { hasField, type Values } from './generate.ts'
