@@ -1,6 +1,7 @@
 // Log lines for people (`2026-11-22T05:00:00.123Z INFO  message key=value`) or, with `json`, for machines.
 
 import type { LogFields, Logger, LogLevel } from '../env.ts'
+import { formatLine } from '../log-line.ts'
 
 export interface LogOptions {
   /** Lines below it are dropped. Default `info`. */
@@ -77,23 +78,4 @@ class LineLogger implements Logger {
       : formatLine(time, level, message, all)
     this.#sink.write(`${line}\n`)
   }
-}
-
-export function formatLine(
-  time: string,
-  level: LogLevel,
-  message: string,
-  fields: LogFields,
-): string {
-  // A line break in a message would look like another event.
-  let line = `${time} ${level.toUpperCase().padEnd(5)} ${message.replaceAll(/[\r\n]+/g, ' | ')}`
-  for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined) line += ` ${key}=${formatValue(value)}`
-  }
-  return line
-}
-
-function formatValue(value: string | number | boolean | null): string {
-  if (typeof value !== 'string') return String(value)
-  return value === '' || /[\s"=\u0000-\u001f]/.test(value) ? JSON.stringify(value) : value
 }

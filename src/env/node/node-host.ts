@@ -2,7 +2,7 @@
 
 import { writeSync } from 'node:fs'
 import type { Host, LogFields } from '../env.ts'
-import { formatLine } from './logger.ts'
+import { formatLine } from '../log-line.ts'
 
 /** EX_SOFTWARE of sysexits.h: the process ended itself because going on would not have been safe. */
 export const FATAL_EXIT_CODE = 70

@@ -4,7 +4,7 @@
 
 import type { DiskLane } from '../disk.ts'
 import { toDiskError } from './disk-error.ts'
-import { Limiter } from './limiter.ts'
+import { Limiter } from '../limiter.ts'
 
 export type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
 

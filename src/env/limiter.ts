@@ -1,7 +1,7 @@
 // Bounds how many operations run at once; the rest wait in order. Keeps background disk work from filling the thread
 // pool, where a journal commit would queue behind it.
 
-import { assert } from '../../base/assert.ts'
+import { assert } from '../base/assert.ts'
 
 export class Limiter {
   readonly #max: number
