@@ -36,7 +36,9 @@ async function failsWith(code: DiskErrorCode, promise: Promise<unknown>): Promis
 }
 
 function pattern(bytes: number, salt = 0): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + (i >>> 8) * 7 + salt) & 0xff)
+  const made = new Uint8Array(bytes)
+  for (let i = 0; i < bytes; i++) made[i] = (i * 31 + (i >>> 8) * 7 + salt) & 0xff
+  return made
 }
 
 async function readAll(file: DiskFile): Promise<Uint8Array> {

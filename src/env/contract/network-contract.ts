@@ -102,7 +102,9 @@ async function endPair({ listener, near, far }: Pair): Promise<void> {
 }
 
 function pattern(bytes: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + (i >>> 8) * 7) & 0xff)
+  const made = new Uint8Array(bytes)
+  for (let i = 0; i < bytes; i++) made[i] = (i * 31 + (i >>> 8) * 7) & 0xff
+  return made
 }
 
 function pause({ timers }: Env, delayMs: number): Promise<void> {

@@ -1,6 +1,8 @@
 // Virtual time. One simulated event per macrotask, so that every microtask that an event caused has run before the next
 // event begins, and the order of events depends on the seed alone.
 
+/* oxlint-disable no-restricted-globals -- the simulated world itself stands on setImmediate and on the process's events */
+
 import { assert } from '../../base/assert.ts'
 import { EventQueue, type SimEvent } from './event-queue.ts'
 
