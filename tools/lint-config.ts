@@ -174,7 +174,7 @@ export function lintConfig(): object {
     plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node'],
     categories: { correctness: 'error' },
     env: { node: true, es2024: true },
-    ignorePatterns: ['dist', 'dist.new-*', 'node_modules', 'data', '**/fixtures/**'],
+    ignorePatterns: ['dist', '.cache', 'node_modules', 'data', '**/fixtures/**'],
     rules: {
       'typescript/no-floating-promises': 'error',
       'typescript/no-misused-promises': 'error',

@@ -24,7 +24,6 @@ const tool = (name, path) => join(root, 'node_modules', name, path)
 
 /** Tasks that are one program, run with the arguments that follow `--`. */
 const programs = {
-  compat: 'test/compat/run.ts',
   docs: 'tools/docs.ts',
   'lint-config': 'tools/lint-config.ts',
 }
@@ -38,6 +37,10 @@ const tasks = {
   },
   test: (args) => handOver(testArguments(args)),
   build: () => build({ say: true }),
+  compat(args) {
+    build()
+    return handOver(['test/compat/run.ts', ...args])
+  },
   check: (args) => check(args),
 }
 
@@ -122,7 +125,7 @@ function build({ say: aloud = false } = {}) {
     return 0
   }
   const startedMs = Date.now()
-  const fresh = `dist.new-${process.pid}`
+  const fresh = join('.cache', `dist-${process.pid}`)
   const { status } = spawnSync(
     pinnedNode,
     [tool('typescript', 'bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', fresh],
