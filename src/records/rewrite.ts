@@ -1,10 +1,10 @@
-// What a broker may change in a validated batch beyond base offset and leader epoch, each with a new CRC: the timestamps
-// (message.timestamp.type=LogAppendTime, or a maximum that the producer got wrong) and the codec (a topic's compression.type).
-// Where neither applies, the batch passes as it came, bit for bit.
+// What is changed in a finished batch beyond base offset and leader epoch, each with a new CRC. By a broker: the timestamps
+// (message.timestamp.type=LogAppendTime, or a maximum that the producer got wrong) and the codec (a topic's compression.type);
+// where neither applies, the batch passes as it came, bit for bit. By a producer, before it sends: its id and sequence.
 
 import { crc32c } from '../base/crc32c.ts'
 import * as header from './batch-header.ts'
-import { sealBatch } from './build.ts'
+import { sealBatch, type ProducerStamp } from './build.ts'
 import {
   codecId,
   codecOf,
@@ -36,6 +36,18 @@ export function setTimestamps(
     return
   header.putInt16(bytes, at + header.ATTRIBUTES_AT, wanted)
   header.putInt64(bytes, at + header.MAX_TIMESTAMP_AT, timestamps.maxTimestampMs)
+  putCrc(bytes, at)
+}
+
+/** Sets producer id, epoch and base sequence in place: for a producer that learns them after it built the batch. */
+export function setProducer(bytes: Uint8Array, at: number, producer: ProducerStamp): void {
+  header.putInt64(bytes, at + header.PRODUCER_ID_AT, producer.producerId)
+  header.putInt16(bytes, at + header.PRODUCER_EPOCH_AT, producer.producerEpoch)
+  header.putInt32(bytes, at + header.BASE_SEQUENCE_AT, producer.baseSequence)
+  putCrc(bytes, at)
+}
+
+function putCrc(bytes: Uint8Array, at: number): void {
   const end = at + header.batchBytesAt(bytes, at)
   header.putInt32(bytes, at + header.CRC_AT, crc32c(bytes.subarray(at + header.ATTRIBUTES_AT, end)))
 }

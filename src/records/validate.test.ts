@@ -8,7 +8,7 @@ import * as header from './batch-header.ts'
 import { buildBatch, sealBatch, type BatchOptions, type NewRecord } from './build.ts'
 import { CODECS, compress } from './codecs.ts'
 import { recordsOf } from './read.ts'
-import { recompressed, setTimestamps } from './rewrite.ts'
+import { recompressed, setProducer, setTimestamps } from './rewrite.ts'
 import { putVarint, putVarlong } from './varint.ts'
 import {
   validateProduced,
@@ -390,6 +390,13 @@ test('recompression keeps everything but codec, length and CRC', () => {
       )
     }
   }
+})
+
+test('a producer stamp set later is the one that was built in', () => {
+  const producer = { producerId: 2 ** 40, producerEpoch: 3, baseSequence: 0x7fff_ffff }
+  const batch = buildBatch(records(3), { codec: 'gzip' })
+  setProducer(batch, 0, producer)
+  assert.deepEqual(batch, buildBatch(records(3), { codec: 'gzip', producer }))
 })
 
 test('varints and varlongs are exact up to the edges', () => {
