@@ -1,6 +1,7 @@
 // What the client knows of the cluster: its nodes, its topics and who leads each partition, and the connections to them. Kept
 // up to date when someone asks (`refresh`), as callers do when a node says that it does not lead.
 
+import type { Brand } from '../base/brand.ts'
 import type { NetAddress } from '../env/network.ts'
 import { metadata } from '../protocol/messages/metadata.ts'
 import type { ResponseOf } from '../protocol/message.ts'
@@ -55,10 +56,10 @@ export interface ClusterInfo {
 }
 
 /**
- * Requests of one lane share a connection per node, and so wait for one another's answers: a long poll must not hold up
- * a produce, nor a join a heartbeat.
+ * Requests of one lane share a connection per node, and so wait for one another's answers. Whoever waits long (a consumer's
+ * fetches, a group member's joins) has a lane of its own.
  */
-export type Lane = 'main' | 'fetch' | 'group'
+export type Lane = 'main' | Brand<string, 'Lane'>
 
 export class Cluster {
   readonly env: ClientEnv
@@ -67,6 +68,7 @@ export class Cluster {
   readonly #topics = new Map<string, TopicInfo>()
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
   readonly #refreshes = new Map<string, Promise<ClusterInfo>>()
+  #nextLane = 1
   #controllerId = -1
   #closed = false
 
@@ -158,6 +160,18 @@ export class Cluster {
     return controller === undefined ? this.anyConnection() : this.connectionTo(controller)
   }
 
+  /** A lane of the caller's own, until it is given back. */
+  openLane(): Lane {
+    return `lane-${this.#nextLane++}` as Lane
+  }
+
+  /** Ends the lane's connections; requests in flight on it fail. */
+  closeLane(lane: Lane): void {
+    for (const [key, opening] of this.#connections) {
+      if (key.startsWith(`${lane} `)) this.#end(key, opening)
+    }
+  }
+
   /** Forgets who the controller is, after a node said that it is not. */
   forgetController(): void {
     this.#controllerId = -1
@@ -166,25 +180,40 @@ export class Cluster {
   /** Ends every connection; requests in flight fail. */
   close(): void {
     this.#closed = true
-    for (const opening of this.#connections.values()) {
-      opening.then(
-        (connection) => connection.close(),
-        () => undefined,
-      )
-    }
-    this.#connections.clear()
+    for (const [key, opening] of this.#connections) this.#end(key, opening)
+  }
+
+  #end(key: string, opening: Promise<BrokerConnection>): void {
+    this.#connections.delete(key)
+    opening.then(
+      (connection) => connection.close(),
+      () => undefined,
+    )
   }
 
   async #open(node: NetAddress, key: string): Promise<BrokerConnection> {
     try {
       const connection = await BrokerConnection.open(this.env, node, this.#options)
       if (this.#closed) connection.close()
-      connection.onClosed(() => this.#connections.delete(key))
+      connection.onClosed(() => this.#forget(key, connection))
       return connection
     } catch (error) {
       this.#connections.delete(key)
       throw error
     }
+  }
+
+  /** A closed connection makes room for the next one, unless that is there already. */
+  #forget(key: string, connection: BrokerConnection): void {
+    const current = this.#connections.get(key)
+    if (current === undefined) return
+    current.then(
+      (other) => {
+        if (other === connection && this.#connections.get(key) === current)
+          this.#connections.delete(key)
+      },
+      () => undefined,
+    )
   }
 
   async #refresh(topics: readonly string[] | 'all', autoCreate: boolean): Promise<ClusterInfo> {

@@ -6,7 +6,7 @@ import type { Timer } from '../env/env.ts'
 import { ErrorCode, isRetriable } from '../protocol/error-codes.ts'
 import type { LogRecord } from '../records/read.ts'
 import { ClientError, isTransient, KafkaError } from './client-error.ts'
-import type { Cluster, NodeInfo } from './cluster.ts'
+import type { Cluster, Lane, NodeInfo } from './cluster.ts'
 import { CONSUMER_DEFAULTS, type ConsumerOptions } from './consumer-options.ts'
 import { fetchFrom, type FetchedPartition } from './fetch-request.ts'
 import { findOffsets, keyOf, type StartFrom, type TopicPartition } from './partition-offsets.ts'
@@ -39,6 +39,7 @@ interface Arrived {
 export class Consumer {
   readonly #cluster: Cluster
   readonly #options: ConsumerOptions
+  readonly #lane: Lane
   #partitions = new Map<string, Progress>()
   #arrived: Arrived[] = []
   #failure: unknown
@@ -51,6 +52,7 @@ export class Consumer {
   constructor(cluster: Cluster, options: Partial<ConsumerOptions> = {}) {
     this.#cluster = cluster
     this.#options = { ...CONSUMER_DEFAULTS, ...options }
+    this.#lane = cluster.openLane()
   }
 
   /** Replaces the assignment. What was fetched and not handed out is forgotten. */
@@ -116,6 +118,7 @@ export class Consumer {
     this.#closed = true
     this.#partitions.clear()
     this.#retry?.cancel()
+    this.#cluster.closeLane(this.#lane)
     this.wakeUp()
   }
 
@@ -174,7 +177,7 @@ export class Consumer {
       partition,
       offset: position ?? 0,
     }))
-    fetchFrom(this.#cluster, node, wanted, this.#options).then(
+    fetchFrom(this.#cluster, { node, lane: this.#lane }, wanted, this.#options).then(
       (answers) => {
         for (const progress of partitions) progress.fetching = false
         if (!this.#closed) this.#take(partitions, answers)

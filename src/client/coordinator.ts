@@ -3,7 +3,7 @@
 import { findCoordinator } from '../protocol/messages/find-coordinator.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { KafkaError, RequestError, throwIfError } from './client-error.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, Lane } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { retrying, type RetryLimits } from './retrying.ts'
 
@@ -14,17 +14,20 @@ const BATCHED_SINCE = 4
 export class Coordinator {
   readonly #cluster: Cluster
   readonly #groupId: string
+  readonly #lane: Lane
   #address: { host: string; port: number } | undefined
 
-  constructor(cluster: Cluster, groupId: string) {
+  /** `lane`: of the caller's own, where its requests wait long. */
+  constructor(cluster: Cluster, groupId: string, lane: Lane = 'main') {
     this.#cluster = cluster
     this.#groupId = groupId
+    this.#lane = lane
   }
 
   /** Throws KafkaError (transient while the group has no coordinator), RequestError. */
   async connection(): Promise<BrokerConnection> {
     this.#address ??= await this.#find()
-    return this.#cluster.connectionTo(this.#address, 'group')
+    return this.#cluster.connectionTo(this.#address, this.#lane)
   }
 
   /** Asks again next time. */

@@ -12,7 +12,7 @@ import {
 } from '../records/batch-header.ts'
 import { BadBatchError, recordsOf, type LogRecord } from '../records/read.ts'
 import { throwIfError } from './client-error.ts'
-import type { Cluster, NodeInfo } from './cluster.ts'
+import type { Cluster, Lane, NodeInfo } from './cluster.ts'
 import type { ConsumerOptions } from './consumer-options.ts'
 import { byTopic, keyOf, type TopicPartition } from './partition-offsets.ts'
 
@@ -34,11 +34,11 @@ const ANSWER_GRACE_MS = 10_000
 /** Throws KafkaError, RequestError; BadBatchError for a batch that is damaged. */
 export async function fetchFrom(
   cluster: Cluster,
-  node: NodeInfo,
+  at: { readonly node: NodeInfo; readonly lane: Lane },
   wanted: readonly Wanted[],
   options: ConsumerOptions,
 ): Promise<Map<string, FetchedPartition>> {
-  const connection = await cluster.connectionTo(node, 'fetch')
+  const connection = await cluster.connectionTo(at.node, at.lane)
   const answer = await connection.request(
     fetch,
     () => ({

@@ -13,7 +13,7 @@ import {
   consumerProtocolSubscription,
 } from '../protocol/persisted/consumer-protocol.ts'
 import { isTransient, KafkaError, throwIfError } from './client-error.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, Lane } from './cluster.ts'
 import { Coordinator } from './coordinator.ts'
 import type { Committer } from './group-offsets.ts'
 import type { TopicPartition } from './partition-offsets.ts'
@@ -44,13 +44,15 @@ export class GroupMember {
   readonly #options: GroupMemberOptions
   /** Called when the membership ended or a rebalance began: time to join again. */
   readonly #onRebalance: () => void
+  readonly #lane: Lane
   #memberId = ''
   #generationId = -1
   #joined = false
   #heartbeat: Timer | undefined
 
   constructor(cluster: Cluster, options: GroupMemberOptions, onRebalance: () => void) {
-    this.coordinator = new Coordinator(cluster, options.groupId)
+    this.#lane = cluster.openLane()
+    this.coordinator = new Coordinator(cluster, options.groupId, this.#lane)
     this.#cluster = cluster
     this.#options = options
     this.#onRebalance = onRebalance
@@ -116,10 +118,11 @@ export class GroupMember {
     throwIfError(answer.errorCode, `leave of group ${groupId}`)
   }
 
-  /** Stops heartbeats without leaving. */
+  /** Stops for good, without leaving. */
   stop(): void {
     this.#heartbeat?.cancel()
     this.#joined = false
+    this.#cluster.closeLane(this.#lane)
   }
 
   async #joinOnce(): Promise<TopicPartition[]> {
