@@ -98,6 +98,10 @@ const canaries: Readonly<Record<string, readonly SourceFile[]>> = {
     { path: 'src/base/index.ts', text: '' },
     { path: 'src/base/x.ts', text: "export * from './y.ts'\n" },
   ],
+  'doc-paths': [
+    { path: 'README.md', text: 'see [this](docs/missing.md)' },
+    { path: 'docs/ARCHITECTURE.md', text: 'see `src/base/missing.ts`' },
+  ],
   pins: [{ path: 'package.json', text: '{"devDependencies":{"a":"^1.2.3"}}' }],
   declared: [
     { path: 'src/base/x.ts', text: "import a from 'undeclared'\n" },

@@ -238,6 +238,28 @@ const barrels: Rule = {
       }),
 }
 
+const docPaths: Rule = {
+  name: 'doc-paths',
+  why: 'pages name files that exist',
+  check: (files) => {
+    const known = new Set(files.map(({ path }) => path))
+    const exists = (path: string): boolean =>
+      known.has(path) || files.some((file) => file.path.startsWith(`${path.replace(/\/$/, '')}/`))
+    return files
+      .filter(({ path }) => path.endsWith('.md') && path !== 'CHANGELOG.md')
+      .flatMap(({ path, text }) =>
+        [
+          ...text.matchAll(
+            /`((?:src|tools|test|verify|bench|docs|bin)\/[\w./-]*)`|\]\(([\w][\w./-]*)\)/g,
+          ),
+        ]
+          .map((match) => match[1] ?? normalize(join(dirname(path), match[2] ?? '')))
+          .filter((named) => !exists(named))
+          .map((named) => ({ rule: 'doc-paths', path, line: 0, detail: `there is no ${named}` })),
+      )
+  },
+}
+
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
@@ -350,6 +372,7 @@ export const rules: readonly Rule[] = [
   suppressions,
   moduleState,
   barrels,
+  docPaths,
   pins,
   declared,
   licences,
