@@ -1,0 +1,290 @@
+// The store: wires journal, segments, caches and maintenance together and hands out logs.
+
+import { assert } from '../base/assert.ts'
+import type { LogId } from '../base/brand.ts'
+import { Committer } from './committer.ts'
+import { FileCache } from './file-cache.ts'
+import { IndexStore } from './index-store.ts'
+import type { JournalSlots } from './journal-slots.ts'
+import { JournalWriter } from './journal-writer.ts'
+import { Log, type LogHost } from './log.ts'
+import { LogFiles } from './log-files.ts'
+import { indexed, LogReads } from './log-reads.ts'
+import { LogState } from './log-state.ts'
+import { Maintenance } from './maintenance.ts'
+import type { NodeState } from './node-state.ts'
+import type { StoreEnv, StoreOptions } from './options.ts'
+import type { Recovered } from './recovery.ts'
+import { SegmentReader } from './segment-reader.ts'
+import { SegmentWriter } from './segment-writer.ts'
+import { SnapshotFiles } from './snapshots.ts'
+import { Space } from './space.ts'
+import {
+  StoreError,
+  type LogConfig,
+  type Snapshots,
+  type Store,
+  type StoredLog,
+  type StoreStats,
+} from './store.ts'
+import { LogTail, TailCache } from './tail-cache.ts'
+
+/** A clean stop writes back the tails of at most so many logs: each costs a sync. The journal keeps the rest. */
+const CLOSE_WRITEBACKS_MAX = 256
+
+export class LocalStore implements Store {
+  readonly directoryId: string
+  readonly generation: number
+  readonly #env: StoreEnv
+  readonly #logsDirectory: string
+  readonly #lock: { release(): Promise<void> }
+  readonly #state: NodeState
+  readonly #slots: JournalSlots
+  readonly #writer: JournalWriter
+  readonly #files: FileCache
+  readonly #indexes: IndexStore
+  readonly #segments: SegmentWriter
+  readonly #cache: TailCache
+  readonly #reads: LogReads
+  readonly #logFiles: LogFiles
+  readonly #committer: Committer
+  readonly #maintenance: Maintenance
+  readonly #space: Space
+  readonly #host: LogHost
+  readonly #logs = new Map<LogId, Log>()
+  /** Dropped logs whose drop is not durable yet. */
+  readonly #dropping = new Set<Log>()
+  readonly #snapshots = new Set<SnapshotFiles>()
+  #closed = false
+
+  constructor(
+    env: StoreEnv,
+    options: StoreOptions,
+    opened: {
+      readonly directoryId: string
+      readonly recovered: Recovered
+      readonly freeBytes: number
+      readonly lock: { release(): Promise<void> }
+    },
+  ) {
+    const { recovered } = opened
+    const { disk, host, timers, clock } = env
+    const onError = (error: unknown): void => host.fatal('the store failed', error)
+    this.#env = env
+    this.directoryId = opened.directoryId
+    this.generation = recovered.generation.number
+    this.#logsDirectory = `${options.directory}/logs`
+    this.#lock = opened.lock
+    this.#state = recovered.state
+    this.#slots = recovered.slots
+    this.#writer = new JournalWriter(this.#slots, host, recovered)
+    this.#files = new FileCache(disk, options.maxOpenFiles)
+    this.#indexes = new IndexStore(disk, this.#files, env.log)
+    this.#segments = new SegmentWriter(disk, this.#files, this.#logsDirectory)
+    this.#cache = new TailCache(options.tailCacheBytes)
+    const reader = new SegmentReader(this.#files, this.#indexes)
+    this.#reads = new LogReads(reader)
+    this.#space = new Space({
+      disk,
+      timers,
+      clock,
+      logger: env.log,
+      options,
+      slots: this.#slots,
+      freeBytes: opened.freeBytes,
+      retry: () => this.#retryFull(),
+      onError,
+    })
+    this.#logFiles = new LogFiles({
+      disk,
+      host,
+      logger: env.log,
+      files: this.#files,
+      indexes: this.#indexes,
+      writer: this.#segments,
+      reader,
+      state: this.#state,
+      logsDirectory: this.#logsDirectory,
+      hooks: {
+        wake: (log) => this.#committer.wake(log),
+        unqueued: (bytes) => this.#space.unqueued(bytes),
+        noteFull: () => this.#space.noteFull(),
+        wrote: (bytes) => this.#space.wrote(bytes),
+        durableLsn: () => this.#writer.durableLsn,
+      },
+    })
+    this.#maintenance = new Maintenance({
+      disk,
+      clock,
+      timers,
+      options,
+      writer: this.#writer,
+      slots: this.#slots,
+      state: this.#state,
+      files: this.#logFiles,
+      cache: this.#cache,
+      space: this.#space,
+      committer: () => this.#committer,
+      logs: () => this.#logs.values(),
+      settled: (log) => new Promise((resolve) => log.mark(resolve)),
+      onError,
+    })
+    this.#committer = new Committer({
+      timers,
+      writer: this.#writer,
+      slots: this.#slots,
+      state: this.#state,
+      groupBytesMax: options.groupBytesMax,
+      directBytesMin: options.directBytesMin,
+      onError,
+      hooks: {
+        writeDirect: (log, appends) => this.#logFiles.writeDirect(log, appends),
+        resolveCut: (log, op) => this.#logFiles.resolveCut(log, op),
+        unqueued: (bytes) => this.#space.unqueued(bytes),
+        journalFull: (bytes) => this.#maintenance.ensureRoom(bytes),
+        filesMayFollow: (log) => {
+          this.#dropping.delete(log)
+          this.#logFiles.mayFollow(log)
+        },
+        committed: (logs) => this.#maintenance.committed(logs),
+      },
+    })
+    this.#host = {
+      wake: (log) => this.#committer.wake(log),
+      admit: (bytes) => this.#space.admit(bytes),
+      queued: (bytes) => this.#space.queued(bytes),
+    }
+    for (const state of this.#state.logs.values()) {
+      this.#adopt(state, recovered.damaged.get(state.incarnation))
+    }
+  }
+
+  logs(): Iterable<StoredLog> {
+    return this.#logs.values()
+  }
+
+  get(id: LogId): StoredLog | undefined {
+    return this.#logs.get(id)
+  }
+
+  create(
+    id: LogId,
+    options: { readonly directory: string; readonly config: LogConfig },
+  ): StoredLog {
+    this.#checkOpen()
+    if (this.#logs.has(id)) throw new StoreError('exists', `log ${id} is there already`)
+    if (this.#space.full) throw new StoreError('storage-full', 'the disk is full')
+    const incarnation = this.#state.nextIncarnation++
+    const directory = `${options.directory}.${incarnation}`
+    const log = this.#newLog(new LogState({ incarnation, id, directory, config: options.config }), false)
+    this.#logs.set(id, log)
+    log.queue.push({ kind: 'create' })
+    this.#committer.wake(log)
+    return log
+  }
+
+  drop(id: LogId): void {
+    this.#checkOpen()
+    const log = this.#logs.get(id)
+    assert(log !== undefined, `no log ${id} to drop`)
+    this.#logs.delete(id)
+    this.#dropping.add(log)
+    this.#reads.forget(log)
+    log.tail.clear()
+    log.enqueueDrop()
+  }
+
+  async flush(): Promise<void> {
+    const waiting: Promise<void>[] = []
+    for (const log of [...this.#logs.values(), ...this.#dropping]) {
+      if (log.unsettled) waiting.push(new Promise((resolve) => log.mark(resolve)))
+    }
+    await Promise.all(waiting)
+  }
+
+  get full(): boolean {
+    return this.#space.full
+  }
+
+  stats(): StoreStats {
+    return {
+      journalBytes: this.#slots.bytes,
+      tailCacheBytes: this.#cache.bytes,
+      openFiles: this.#files.open,
+      syncs: this.#writer.syncs + this.#logFiles.syncs,
+      freeBytes: this.#space.freeBytes,
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.flush()
+    await this.#maintenance.close()
+    const dirty = [...this.#logs.values()].filter((log) => log.state.tail.length > 0)
+    if (dirty.length <= CLOSE_WRITEBACKS_MAX) {
+      await this.#maintenance.writeBackAll()
+      await this.flush()
+    }
+    for (const log of this.#logs.values()) {
+      const active = log.state.segments.at(-1)
+      if (active !== undefined) await this.#indexes.flush(indexed(log, active))
+      log.shut('the store was closed')
+    }
+    for (const snapshots of this.#snapshots) await snapshots.idle()
+    await this.#logFiles.idle()
+    await this.#maintenance.checkpoint()
+    this.#space.close()
+    await this.#files.close()
+    await this.#slots.close()
+    await this.#lock.release()
+  }
+
+  #adopt(state: LogState, damage: string | undefined): void {
+    const log = this.#newLog(state, true)
+    log.damaged = damage
+    for (const { data, batches } of state.tail) {
+      assert(data !== undefined && batches !== undefined, 'recovery loaded the tails')
+      log.tail.append(data, batches)
+    }
+    this.#logs.set(state.id, log)
+  }
+
+  #newLog(state: LogState, created: boolean): Log {
+    return new Log(state, {
+      host: this.#host,
+      path: `${this.#logsDirectory}/${state.directory}`,
+      tail: new LogTail(this.#cache),
+      reads: this.#reads,
+      snapshots: (log, path) => this.#newSnapshots(log, path),
+      created,
+    })
+  }
+
+  #newSnapshots(log: StoredLog, directory: string): Snapshots {
+    const snapshots = new SnapshotFiles({
+      disk: this.#env.disk,
+      logger: this.#env.log,
+      log,
+      directory,
+      ready: () => this.#segments.ensureDirectory(directory),
+    })
+    this.#snapshots.add(snapshots)
+    return snapshots
+  }
+
+  /** After a full disk: room in the journal again, and segments may be written again. */
+  async #retryFull(): Promise<boolean> {
+    if (!(await this.#maintenance.tryRoom())) return false
+    for (const log of this.#logs.values()) {
+      if (!log.inlineOnly) continue
+      log.inlineOnly = false
+      this.#committer.wake(log)
+    }
+    return true
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreError('closed', 'the store was closed')
+  }
+}

@@ -1,0 +1,237 @@
+// Everything that touches the segment files of a running store: direct writes, writeback of journaled tails, the files
+// that truncations, log starts and drops leave behind. One task at a time per log (`filesBusy`).
+
+import type { Offset } from '../base/brand.ts'
+import type { Disk } from '../env/disk.ts'
+import type { Host, Logger } from '../env/env.ts'
+import { isDiskError, unlinkIfThere } from './files.ts'
+import type { FileCache } from './file-cache.ts'
+import type { IndexStore } from './index-store.ts'
+import type { Log } from './log.ts'
+import type { AppendOp, TruncateOp } from './log-op.ts'
+import type { Piece } from './log-state.ts'
+import { indexed } from './log-reads.ts'
+import type { NodeState } from './node-state.ts'
+import { segmentFile } from './segment-files.ts'
+import type { SegmentReader } from './segment-reader.ts'
+import {
+  extentOf,
+  planParts,
+  type SegmentPart,
+  type SegmentWriter,
+  type WritablePiece,
+} from './segment-writer.ts'
+
+export interface LogFilesHooks {
+  wake(log: Log): void
+  unqueued(bytes: number): void
+  /** The file system refused a write for want of space. */
+  noteFull(): void
+  /** Bytes were written to segments. */
+  wrote(bytes: number): void
+  durableLsn(): number
+}
+
+export class LogFiles {
+  readonly #disk: Disk
+  readonly #host: Host
+  readonly #logger: Logger
+  readonly #files: FileCache
+  readonly #indexes: IndexStore
+  readonly #writer: SegmentWriter
+  readonly #reader: SegmentReader
+  readonly #state: NodeState
+  readonly #logsDirectory: string
+  readonly #hooks: LogFilesHooks
+  readonly #running = new Set<Promise<void>>()
+  syncs = 0
+
+  constructor(deps: {
+    readonly disk: Disk
+    readonly host: Host
+    readonly logger: Logger
+    readonly files: FileCache
+    readonly indexes: IndexStore
+    readonly writer: SegmentWriter
+    readonly reader: SegmentReader
+    readonly state: NodeState
+    readonly logsDirectory: string
+    readonly hooks: LogFilesHooks
+  }) {
+    this.#disk = deps.disk
+    this.#host = deps.host
+    this.#logger = deps.logger
+    this.#files = deps.files
+    this.#indexes = deps.indexes
+    this.#writer = deps.writer
+    this.#reader = deps.reader
+    this.#state = deps.state
+    this.#logsDirectory = deps.logsDirectory
+    this.#hooks = deps.hooks
+  }
+
+  /** Large appends: to the segment first, with what of the log is only in the journal; then their extents are journaled. */
+  writeDirect(log: Log, appends: readonly AppendOp[]): void {
+    log.direct = true
+    log.extentMarks = [...appends]
+    const pieces = [...log.state.tail.map(writable), ...appends.map((op) => op.piece)]
+    this.#task(log, async () => {
+      const written = await this.#write(log, pieces)
+      log.direct = false
+      if (!written) {
+        log.inlineOnly = true
+        log.extentMarks = []
+        log.queue.unshift(...appends)
+        return
+      }
+      for (const { piece } of appends) this.#hooks.unqueued(piece.bytes)
+    })
+  }
+
+  /** Whether `writeBack` may start now. */
+  canWriteBack(log: Log): boolean {
+    if (log.filesBusy || log.direct || log.dropped || log.damaged !== undefined) return false
+    return log.state.tail.length > 0 && log.filesBarrierLsn <= this.#hooks.durableLsn()
+  }
+
+  /** Writes what is in the journal only to the log's segments. Resolves when the extents wait for the journal. */
+  async writeBack(log: Log): Promise<void> {
+    const pieces = log.state.tail.map(writable)
+    await this.#task(log, async () => {
+      await this.#write(log, pieces)
+    })
+  }
+
+  /** Looks up where in its segment file a truncation cuts. */
+  resolveCut(log: Log, op: TruncateOp): void {
+    const { offset } = op.to
+    const segment = log.state.segments.find((s) => s.baseOffset < offset && s.endOffset > offset)
+    if (segment === undefined || log.resolving) return
+    log.resolving = true
+    this.#run(async () => {
+      op.keptBytes = await this.#reader.positionOf(indexed(log, segment), offset)
+      log.resolving = false
+      this.#hooks.wake(log)
+    })
+  }
+
+  /** A truncation, log start or drop is durable: the files follow. */
+  mayFollow(log: Log): void {
+    if (!this.#state.logs.has(log.incarnation)) {
+      this.#run(() => this.#removeFolder(log.state.directory))
+      return
+    }
+    const { remove, cut } = log.cleanup
+    if (remove.size === 0 && cut === undefined) return
+    log.cleanup = { remove: new Set(), cut: undefined }
+    void this.#task(log, () => this.#cleanUp(log, remove, cut))
+  }
+
+  /** Resolves when no task is running. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  /** Of a dropped incarnation. What is left of it after a crash goes at the next start. */
+  async #removeFolder(directory: string): Promise<void> {
+    const path = `${this.#logsDirectory}/${directory}`
+    this.#writer.forgetDirectory(path)
+    const names = await listIfThere(this.#disk, path)
+    if (names === undefined) return
+    for (const name of names) {
+      await this.#files.forget(`${path}/${name}`)
+      await unlinkIfThere(this.#disk, `${path}/${name}`)
+    }
+    try {
+      await this.#disk.removeDirectory(path)
+    } catch (error) {
+      if (!isDiskError(error, 'ENOTEMPTY')) throw error
+      this.#logger.info('an index or snapshot outlived its dropped log', { directory })
+    }
+  }
+
+  async #write(log: Log, pieces: readonly WritablePiece[]): Promise<boolean> {
+    const last = log.state.segments.at(-1)
+    const parts = planParts(last, pieces, log.config)
+    try {
+      await this.#writer.write(log.path, parts)
+    } catch (error) {
+      if (!isDiskError(error, 'ENOSPC')) throw error
+      this.#hooks.noteFull()
+      return false
+    }
+    this.syncs += parts.length
+    for (const part of parts) {
+      this.#hooks.wrote(part.bytes)
+      log.extents.push(extentOf(part))
+      this.#indexes.onWritten(
+        { directory: log.path, base: part.segment, intervalBytes: log.config.indexIntervalBytes },
+        part.position,
+        part.pieces.flatMap((piece) => piece.batches),
+      )
+    }
+    this.#sealRolled(log, parts)
+    return true
+  }
+
+  #sealRolled(log: Log, parts: readonly SegmentPart[]): void {
+    const last = log.state.segments.at(-1)
+    const ends = new Map<Offset, number>()
+    if (last !== undefined) ends.set(last.baseOffset, last.bytes)
+    for (const part of parts) ends.set(part.segment, part.position + part.bytes)
+    const active = parts.at(-1)?.segment
+    for (const [base, bytes] of ends) {
+      if (base === active) continue
+      const intervalBytes = log.config.indexIntervalBytes
+      this.#run(() => this.#indexes.seal({ directory: log.path, base, bytes, intervalBytes }))
+    }
+  }
+
+  async #cleanUp(log: Log, remove: ReadonlySet<Offset>, cut: Offset | undefined): Promise<void> {
+    for (const base of remove) {
+      await this.#indexes.remove(log.path, base)
+      const path = segmentFile(log.path, base, 'log')
+      await this.#files.forget(path)
+      await unlinkIfThere(this.#disk, path)
+    }
+    const segment = log.state.segments.find((s) => s.baseOffset === cut)
+    if (segment === undefined) return
+    const { bytes, baseOffset } = segment
+    await this.#files.use(segmentFile(log.path, baseOffset, 'log'), (file) => file.truncate(bytes))
+    await this.#indexes.cut(log.path, baseOffset, bytes)
+  }
+
+  /** Runs alone on the log's files; the log is woken afterwards. */
+  #task(log: Log, body: () => Promise<void>): Promise<void> {
+    log.filesBusy = true
+    return this.#run(async () => {
+      await body()
+      log.filesBusy = false
+      this.#hooks.wake(log)
+    })
+  }
+
+  /** Whatever fails here is neither a full disk nor an index: the files can't be trusted any more. */
+  #run(body: () => Promise<void>): Promise<void> {
+    const running = body()
+      .catch((error: unknown) => this.#host.fatal('a segment file could not be written', error))
+      .finally(() => this.#running.delete(running))
+    this.#running.add(running)
+    return running
+  }
+}
+
+export async function listIfThere(disk: Disk, path: string): Promise<string[] | undefined> {
+  try {
+    return (await disk.list(path)).map((entry) => entry.name)
+  } catch (error) {
+    if (isDiskError(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+function writable(piece: Piece): WritablePiece {
+  const { data, batches } = piece
+  if (data === undefined || batches === undefined) throw new Error('a tail of a running store is loaded')
+  return { ...piece, data, batches }
+}

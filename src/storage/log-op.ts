@@ -1,0 +1,60 @@
+// Changes of a log that were accepted and wait for their place in the journal, in order.
+
+import type { LeaderEpoch, Offset } from '../base/brand.ts'
+import type { Position } from '../base/position.ts'
+import type { WritablePiece } from './segment-writer.ts'
+
+/** What the log's durable position becomes once the change is durable. A later truncation lowers it. */
+export interface Mark {
+  after: Position
+  /** Reported by itself, before anything later. */
+  readonly cut: boolean
+}
+
+export interface CreateOp {
+  readonly kind: 'create'
+}
+
+export interface AppendOp extends Mark {
+  readonly kind: 'append'
+  readonly piece: WritablePiece
+  /** Of the piece, once somebody needed it. */
+  crc: number | undefined
+}
+
+export interface EpochStartOp extends Mark {
+  readonly kind: 'epoch-start'
+  readonly epoch: LeaderEpoch
+  readonly start: Offset
+}
+
+export interface TruncateOp extends Mark {
+  readonly kind: 'truncate'
+  readonly to: Position
+  /** Of the segment file, once it was looked up. */
+  keptBytes: number | undefined
+}
+
+export interface LogStartOp extends Mark {
+  readonly kind: 'log-start'
+  readonly offset: Offset
+}
+
+export interface DropOp {
+  readonly kind: 'drop'
+}
+
+/** Says when everything before it is durable. */
+export interface MarkerOp {
+  readonly kind: 'marker'
+  readonly reached: () => void
+}
+
+export type LogOp =
+  | CreateOp
+  | AppendOp
+  | EpochStartOp
+  | TruncateOp
+  | LogStartOp
+  | DropOp
+  | MarkerOp

@@ -1,0 +1,171 @@
+// Reads of one log: from memory at once, otherwise from a segment file; timestamps; the list of segments as accepted.
+
+import { asOffset, type Offset } from '../base/brand.ts'
+import type { IndexedSegment } from './index-store.ts'
+import type { Log } from './log.ts'
+import type { SegmentState } from './log-state.ts'
+import type { ReadHint, SegmentReader } from './segment-reader.ts'
+import { StoreError, type ReadRequest, type SegmentInfo, type StoredBytes } from './store.ts'
+import { isDiskError } from './files.ts'
+
+const HINTS_PER_LOG = 8
+const HINTS_MAX = 4096
+
+export class LogReads {
+  readonly #reader: SegmentReader
+  /** Where sequential readers continue, newest last. Forgotten with every truncation. */
+  readonly #hints = new Map<Log, { readonly truncations: number; readonly hints: ReadHint[] }>()
+
+  constructor(reader: SegmentReader) {
+    this.#reader = reader
+  }
+
+  read(log: Log, request: ReadRequest): StoredBytes | Promise<StoredBytes> {
+    const { from } = request
+    if (from < log.logStart || from > log.end.offset) {
+      throw new StoreError(
+        'offset-out-of-range',
+        `offset ${from} is outside ${log.logStart} … ${log.end.offset} of ${log.id}`,
+      )
+    }
+    const below = request.below < log.end.offset ? request.below : log.end.offset
+    if (from >= below) return { chunks: [], bytes: 0, next: from }
+    const bounded = { from, below, maxBytes: request.maxBytes }
+    return log.tail.read(bounded) ?? this.#readFile(log, bounded)
+  }
+
+  async seekTimestamp(log: Log, timestampMs: number, below: Offset): Promise<Offset | undefined> {
+    for (;;) {
+      const { truncations } = log
+      const memoryFrom = log.tail.start ?? log.end.offset
+      let found: Offset | undefined
+      for (const segment of log.state.segments.slice()) {
+        if (segment.maxTimestampMs < timestampMs || segment.baseOffset >= memoryFrom) continue
+        if (segment.endOffset <= log.logStart) continue
+        found = await this.#reader.seekTimestamp(indexed(log, segment), timestampMs, log.logStart)
+        if (found !== undefined) break
+      }
+      if (log.truncations !== truncations) continue
+      if (found === undefined || found >= memoryFrom) {
+        found = log.tail.seekTimestamp(timestampMs, log.logStart)
+      }
+      if (found === undefined || found >= below) return undefined
+      return found < log.logStart ? log.logStart : found
+    }
+  }
+
+  segments(log: Log): readonly SegmentInfo[] {
+    const { state } = log
+    const end = log.end.offset
+    const clean = log.cleanBelow
+    const list: { baseOffset: Offset; endOffset: Offset; bytes: number; maxTimestampMs: number }[] = []
+    for (const segment of state.segments) {
+      if (segment.endOffset <= log.logStart || segment.baseOffset >= clean) continue
+      const endOffset = segment.endOffset < clean ? segment.endOffset : clean
+      const { baseOffset, bytes, maxTimestampMs } = segment
+      list.push({ baseOffset, endOffset, bytes, maxTimestampMs })
+    }
+    const last = list.at(-1)
+    const filesEnd = last?.endOffset ?? log.logStart
+    const unwritten = log.tail.bytesFrom(filesEnd)
+    if (last === undefined) {
+      const maxTimestampMs = log.tail.maxTimestampMs(filesEnd)
+      return [{ baseOffset: filesEnd, endOffset: end, bytes: unwritten, maxTimestampMs }]
+    }
+    last.endOffset = end
+    last.bytes += unwritten
+    if (unwritten > 0) {
+      last.maxTimestampMs = Math.max(last.maxTimestampMs, log.tail.maxTimestampMs(filesEnd))
+    }
+    return list
+  }
+
+  forget(log: Log): void {
+    this.#hints.delete(log)
+  }
+
+  async #readFile(log: Log, request: ReadRequest): Promise<StoredBytes> {
+    for (;;) {
+      const { truncations } = log
+      const memoryFrom = log.tail.start ?? log.end.offset
+      const below = request.below < memoryFrom ? request.below : memoryFrom
+      const segment = segmentAt(log.state.segments, request.from)
+      if (segment === undefined) {
+        throw new StoreError('corrupt', `offset ${request.from} of ${log.id} is in no segment`)
+      }
+      const wanted = { from: request.from, below: asOffset(below), maxBytes: request.maxBytes }
+      const result = await this.#tryRead(log, segment, wanted, truncations)
+      if (result !== undefined) return result
+      // The log was cut or its start moved meanwhile: what was asked may be answered otherwise now.
+      const again = this.read(log, request)
+      if (!(again instanceof Promise)) return again
+      return again
+    }
+  }
+
+  async #tryRead(
+    log: Log,
+    segment: SegmentState,
+    request: ReadRequest,
+    truncations: number,
+  ): Promise<StoredBytes | undefined> {
+    const changed = (): boolean =>
+      log.truncations !== truncations || log.dropped || request.from < log.logStart
+    try {
+      const hint = this.#hint(log, segment, request.from)
+      const result = await this.#reader.read(indexed(log, segment), request, hint)
+      if (changed()) return undefined
+      this.#remember(log, result.hint)
+      return result.read
+    } catch (error) {
+      if (changed() && !log.dropped) return undefined
+      if (log.dropped) throw new StoreError('closed', `log ${log.id} was dropped`)
+      if (isDiskError(error, 'ENOENT') || isDiskError(error, 'EIO')) {
+        throw new StoreError('corrupt', `segment ${segment.baseOffset} of ${log.id}: ${String(error)}`)
+      }
+      throw error
+    }
+  }
+
+  #hint(log: Log, segment: SegmentState, offset: Offset): ReadHint | undefined {
+    const known = this.#hints.get(log)
+    if (known === undefined || known.truncations !== log.truncations) return undefined
+    return known.hints.find((hint) => hint.offset === offset && hint.segment === segment.baseOffset)
+  }
+
+  #remember(log: Log, hint: ReadHint): void {
+    let known = this.#hints.get(log)
+    if (known === undefined || known.truncations !== log.truncations) {
+      known = { truncations: log.truncations, hints: [] }
+    }
+    known.hints.push(hint)
+    if (known.hints.length > HINTS_PER_LOG) known.hints.shift()
+    this.#hints.delete(log)
+    this.#hints.set(log, known)
+    if (this.#hints.size <= HINTS_MAX) return
+    for (const oldest of this.#hints.keys()) {
+      this.#hints.delete(oldest)
+      return
+    }
+  }
+}
+
+export function indexed(log: Log, segment: SegmentState): IndexedSegment {
+  return {
+    directory: log.path,
+    base: segment.baseOffset,
+    bytes: segment.bytes,
+    intervalBytes: log.config.indexIntervalBytes,
+  }
+}
+
+function segmentAt(segments: readonly SegmentState[], offset: Offset): SegmentState | undefined {
+  let low = 0
+  let high = segments.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (segments[middle]!.endOffset <= offset) low = middle + 1
+    else high = middle
+  }
+  return segments[low]
+}

@@ -1,0 +1,379 @@
+// One log as its users see it: the accepted state, which moves at once, and the queue of changes that the committer takes
+// into the journal. The journaled state is beside it (`state`, see log-state.ts) and lags behind.
+//
+// Invariants:
+// - accepted state = journaled state + `extents` in flight + `queue`, applied in order;
+// - `durable` is a prefix of the accepted log: a truncation lowers it, and every mark still to come, at once;
+// - while `filesBusy`, a task owns the log's files, and no truncation, log start or drop is journaled;
+// - while `direct`, the appends of the queue's front are being written to a segment, and nothing later is journaled.
+
+import { assert } from '../base/assert.ts'
+import { asOffset, type LeaderEpoch, type LogId, type Offset } from '../base/brand.ts'
+import { NO_EPOCH, type EpochTable } from '../base/epoch-table.ts'
+import { comparePositions, type Position } from '../base/position.ts'
+import type { CreateRecord } from './journal-record.ts'
+import { LogState, copyEpochs } from './log-state.ts'
+import type { AppendOp, LogOp, Mark } from './log-op.ts'
+import type { LogReads } from './log-reads.ts'
+import type { Extent, WritablePiece } from './segment-writer.ts'
+import type { LogTail } from './tail-cache.ts'
+import {
+  StoreError,
+  type BatchSummary,
+  type HardState,
+  type LogConfig,
+  type ReadRequest,
+  type SegmentInfo,
+  type Snapshots,
+  type StoredBytes,
+  type StoredLog,
+} from './store.ts'
+
+/** What a log needs of its store. */
+export interface LogHost {
+  /** The log has something for the journal. */
+  wake(log: Log): void
+  /** Throws StoreError `storage-full` when `bytes` more can't be promised a place. */
+  admit(bytes: number): void
+  queued(bytes: number): void
+}
+
+/** A piece this small is copied where it would keep a much larger buffer alive. */
+const COPY_BYTES_MAX = 64 * 1024
+
+export class Log implements StoredLog {
+  readonly state: LogState
+  /** Absolute path of the log's folder. */
+  readonly path: string
+  readonly tail: LogTail
+  readonly snapshots: Snapshots
+  readonly #host: LogHost
+  readonly #reads: LogReads
+  #config: LogConfig
+  #end: Position
+  #durable: Position
+  #epochs: EpochTable
+  #logStart: Offset
+  #hardState: HardState
+  #durableHardState: HardState
+  readonly #listeners: ((durable: Position) => void)[] = []
+  #closed: string | undefined
+
+  /** Accepted, not journaled. */
+  readonly queue: LogOp[] = []
+  /** Journaled, not durable, oldest first. */
+  readonly inFlight: Mark[] = []
+  pendingHardState: HardState | undefined
+  /** Segment writes that are done and synced, to be journaled next, and the marks of the appends among them. */
+  extents: Extent[] = []
+  extentMarks: Mark[] = []
+  direct = false
+  filesBusy = false
+  /** The file position of the truncation at the queue's front is being looked up. */
+  resolving = false
+  /** Files may be written once the journal is durable up to here: a truncation or log start before it must hold. */
+  filesBarrierLsn = 0
+  /** Files to remove or cut, once `filesBarrierLsn` is durable. */
+  cleanup: { readonly remove: Set<Offset>; cut: Offset | undefined } = {
+    remove: new Set(),
+    cut: undefined,
+  }
+  /** Appends go to the journal whatever their size: the file system refused a segment write. */
+  inlineOnly = false
+  /** Pieces in journal files up to this sequence are to be copied forward. */
+  copyUpTo = 0
+  created: boolean
+  dropped = false
+  lastAppendMs = 0
+  /** Grows with every truncation: a read that overlapped one starts over. */
+  truncations = 0
+  /** Why this log can't be used, when it can't. */
+  damaged: string | undefined
+
+  constructor(
+    state: LogState,
+    deps: {
+      readonly host: LogHost
+      readonly path: string
+      readonly tail: LogTail
+      readonly reads: LogReads
+      readonly snapshots: (log: StoredLog, path: string) => Snapshots
+      readonly created: boolean
+    },
+  ) {
+    this.state = state
+    this.path = deps.path
+    this.tail = deps.tail
+    this.#host = deps.host
+    this.#reads = deps.reads
+    this.#config = state.config
+    this.#end = state.end
+    this.#durable = state.end
+    this.#epochs = copyEpochs(state.epochs)
+    this.#logStart = state.logStart
+    this.#hardState = state.hardState
+    this.#durableHardState = state.hardState
+    this.created = deps.created
+    this.snapshots = deps.snapshots(this, deps.path)
+  }
+
+  get id(): LogId {
+    return this.state.id
+  }
+
+  get incarnation(): number {
+    return this.state.incarnation
+  }
+
+  get logStart(): Offset {
+    return this.#logStart
+  }
+
+  get end(): Position {
+    return this.#end
+  }
+
+  get durable(): Position {
+    return this.#durable
+  }
+
+  get epochs(): EpochTable {
+    return this.#epochs
+  }
+
+  get hardState(): HardState {
+    return this.#hardState
+  }
+
+  get durableHardState(): HardState {
+    return this.#durableHardState
+  }
+
+  get config(): LogConfig {
+    return this.#config
+  }
+
+  get bytes(): number {
+    return this.segments().reduce((sum, segment) => sum + segment.bytes, 0)
+  }
+
+  /** The record that creates this log. */
+  get createRecord(): CreateRecord {
+    const { incarnation, id, directory } = this.state
+    return { type: 'create', incarnation, id, directory, config: this.state.config }
+  }
+
+  configure(config: LogConfig): void {
+    this.#config = config
+    this.state.config = config
+  }
+
+  saveHardState(state: HardState): void {
+    this.#checkUsable()
+    this.#hardState = state
+    this.pendingHardState = state
+    this.#host.wake(this)
+  }
+
+  startEpoch(epoch: LeaderEpoch): void {
+    this.#checkUsable()
+    assert(epoch > this.#epochs.last, `epoch ${epoch} after ${this.#epochs.last}`)
+    const start = this.#end.offset
+    this.#epochs.add({ epoch, start })
+    this.#end = { epoch, offset: start }
+    this.#push({ kind: 'epoch-start', epoch, start, after: this.#end, cut: false })
+  }
+
+  append(batches: Uint8Array, summary: readonly BatchSummary[]): void {
+    this.#checkUsable()
+    this.#checkContiguous(batches, summary)
+    this.#host.admit(batches.length)
+    for (const part of splitBatches(batches, summary, this.#config.segmentBytes)) {
+      const bytes = detached(part.bytes)
+      const end = asOffset(part.batches.at(-1)!.lastOffset + 1)
+      let maxTimestampMs = -1
+      for (const batch of part.batches) maxTimestampMs = Math.max(maxTimestampMs, batch.maxTimestampMs)
+      const piece: WritablePiece = {
+        base: part.batches[0]!.baseOffset,
+        end,
+        bytes: bytes.length,
+        maxTimestampMs,
+        blob: { place: undefined },
+        data: bytes,
+        batches: part.batches,
+      }
+      this.#end = { epoch: this.#end.epoch, offset: end }
+      this.tail.append(bytes, part.batches)
+      this.#host.queued(bytes.length)
+      this.#push({ kind: 'append', piece, crc: undefined, after: this.#end, cut: false })
+    }
+  }
+
+  truncate(to: Position): void {
+    this.#checkUsable()
+    this.#checkCut(to)
+    this.#epochs.truncate(to)
+    const after = { epoch: this.#epochs.last, offset: to.offset }
+    this.#end = after
+    this.truncations++
+    this.tail.truncate(to.offset)
+    const lower = (position: Position): Position =>
+      comparePositions(position, after) > 0 ? after : position
+    this.#durable = lower(this.#durable)
+    for (const mark of this.inFlight) mark.after = lower(mark.after)
+    for (const mark of this.extentMarks) mark.after = lower(mark.after)
+    for (const op of this.queue) if ('after' in op) op.after = lower(op.after)
+    this.#push({ kind: 'truncate', to, keptBytes: undefined, after, cut: true })
+  }
+
+  advanceLogStart(offset: Offset): void {
+    this.#checkUsable()
+    assert(offset <= this.#end.offset, `log start ${offset} above the end ${this.#end.offset}`)
+    if (offset <= this.#logStart) return
+    this.#logStart = offset
+    this.#epochs.advanceLogStart(offset)
+    this.#push({ kind: 'log-start', offset, after: this.#end, cut: false })
+  }
+
+  onDurable(listener: (durable: Position) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  read(request: ReadRequest): StoredBytes | Promise<StoredBytes> {
+    this.#checkUsable()
+    return this.#reads.read(this, request)
+  }
+
+  async seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined> {
+    this.#checkUsable()
+    return this.#reads.seekTimestamp(this, timestampMs, below)
+  }
+
+  segments(): readonly SegmentInfo[] {
+    return this.#reads.segments(this)
+  }
+
+  /** Called by the committer once the oldest `count` marks in flight are durable, and the hard state if it was among them. */
+  reachedDurable(count: number, hardState: HardState | undefined): void {
+    if (hardState !== undefined) this.#durableHardState = hardState
+    if (count === 0 && hardState !== undefined) this.#notify()
+    for (let left = count; left > 0; left--) {
+      // A listener may truncate: the marks still in flight are lowered then, so each is taken only when its turn comes.
+      const mark = this.inFlight.shift()
+      assert(mark !== undefined, 'a mark in flight')
+      if (mark.cut || comparePositions(mark.after, this.#durable) > 0) this.#durable = mark.after
+      if (left === 1 || mark.cut || this.inFlight[0]!.cut) this.#notify()
+    }
+  }
+
+  /** No further call is served. */
+  shut(why: string): void {
+    this.#closed = why
+  }
+
+  enqueueDrop(): void {
+    this.dropped = true
+    this.#push({ kind: 'drop' })
+    this.shut(`log ${this.id} was dropped`)
+  }
+
+  /** Resolves when everything accepted before is durable. */
+  mark(reached: () => void): void {
+    this.#push({ kind: 'marker', reached })
+  }
+
+  /** Whether anything accepted is not durable yet. */
+  get unsettled(): boolean {
+    const waiting = this.queue.length + this.inFlight.length + this.extents.length
+    return waiting > 0 || this.direct || this.pendingHardState !== undefined
+  }
+
+  /** Below this offset, what the files hold is also in the accepted log. */
+  get cleanBelow(): Offset {
+    let below = this.state.fileEnd
+    for (const op of this.queue) {
+      if (op.kind === 'truncate' && op.to.offset < below) below = op.to.offset
+    }
+    return below
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener(this.#durable)
+  }
+
+  #push(op: LogOp): void {
+    this.queue.push(op)
+    this.#host.wake(this)
+  }
+
+  #checkUsable(): void {
+    if (this.#closed !== undefined) throw new StoreError('closed', this.#closed)
+    if (this.damaged !== undefined) throw new StoreError('corrupt', this.damaged)
+  }
+
+  #checkContiguous(batches: Uint8Array, summary: readonly BatchSummary[]): void {
+    assert(this.#end.epoch !== NO_EPOCH, 'an append needs an epoch')
+    assert(summary.length > 0, 'an append has batches')
+    let next = this.#end.offset
+    let bytes = 0
+    for (const batch of summary) {
+      assert(batch.baseOffset === next, `batch at ${batch.baseOffset}, the end is ${next}`)
+      assert(batch.lastOffset >= batch.baseOffset, `empty batch at ${batch.baseOffset}`)
+      next = asOffset(batch.lastOffset + 1)
+      bytes += batch.bytes
+    }
+    assert(bytes === batches.length, `summary of ${bytes} bytes for ${batches.length}`)
+  }
+
+  /** What stays must be a log: the epoch's own start at or below the offset, the next one's not below it. */
+  #checkCut(to: Position): void {
+    assert(to.offset >= this.#logStart, `truncation to ${to.offset} below the log start`)
+    assert(to.offset <= this.#end.offset, `truncation to ${to.offset} above the end`)
+    const above = this.#epochs.entries.find((entry) => entry.epoch > to.epoch)
+    const kept = this.#epochs.entries.findLast((entry) => entry.epoch <= to.epoch)
+    assert(above === undefined || to.offset <= above.start, `epoch ${to.epoch} ended before ${to.offset}`)
+    assert(
+      kept === undefined ? to.offset === this.#logStart : to.offset >= kept.start,
+      `epoch ${to.epoch} starts after ${to.offset}`,
+    )
+  }
+}
+
+/** The queue's leading appends: what could be written to a segment together. */
+export function leadingAppends(queue: readonly LogOp[]): AppendOp[] {
+  const appends: AppendOp[] = []
+  for (const op of queue) {
+    if (op.kind !== 'append') break
+    appends.push(op)
+  }
+  return appends
+}
+
+/** Parts of at most `bytesMax` each, or of one batch: a segment is never larger than it must be. */
+function splitBatches(
+  batches: Uint8Array,
+  summary: readonly BatchSummary[],
+  bytesMax: number,
+): { bytes: Uint8Array; batches: readonly BatchSummary[] }[] {
+  if (batches.length <= bytesMax || summary.length === 1) return [{ bytes: batches, batches: summary }]
+  const parts: { bytes: Uint8Array; batches: BatchSummary[] }[] = []
+  let at = 0
+  let from = 0
+  let current: BatchSummary[] = []
+  for (const batch of summary) {
+    if (current.length > 0 && at + batch.bytes - from > bytesMax) {
+      parts.push({ bytes: batches.subarray(from, at), batches: current })
+      from = at
+      current = []
+    }
+    current.push(batch)
+    at += batch.bytes
+  }
+  parts.push({ bytes: batches.subarray(from, at), batches: current })
+  return parts
+}
+
+function detached(bytes: Uint8Array): Uint8Array {
+  const holdsMore = bytes.buffer.byteLength > 2 * bytes.length
+  return holdsMore && bytes.length <= COPY_BYTES_MAX ? bytes.slice() : bytes
+}

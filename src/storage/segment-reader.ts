@@ -1,0 +1,165 @@
+// Reads batches back from segment files. Every batch is checked (header, order, CRC-32C) before it is given out; a bad
+// one is reported as corruption and never moves the log end (law R5).
+
+import { crc32c } from '../base/crc32c.ts'
+import { asOffset, type Offset } from '../base/brand.ts'
+import type { DiskFile } from '../env/disk.ts'
+import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, crcAt } from '../records/batch-header.ts'
+import { checkedSummary, scanBatches } from './batch-scan.ts'
+import type { FileCache } from './file-cache.ts'
+import type { IndexedSegment, IndexStore } from './index-store.ts'
+import { segmentFile } from './segment-files.ts'
+import { StoreError, type ReadRequest, type StoredBytes } from './store.ts'
+
+const READ_BYTES_MIN = 64 * 1024
+const READ_BYTES_MAX = 8 * 1024 * 1024
+
+/** Where a reader that went through a log in order continues. */
+export interface ReadHint {
+  readonly segment: Offset
+  readonly offset: Offset
+  readonly position: number
+}
+
+export class SegmentReader {
+  readonly #files: FileCache
+  readonly #indexes: IndexStore
+
+  constructor(files: FileCache, indexes: IndexStore) {
+    this.#files = files
+    this.#indexes = indexes
+  }
+
+  /** Whole batches from the one that holds `from`, of this segment only. */
+  async read(
+    segment: IndexedSegment,
+    request: ReadRequest,
+    hint: ReadHint | undefined,
+  ): Promise<{ readonly read: StoredBytes; readonly hint: ReadHint }> {
+    const path = segmentFile(segment.directory, segment.base, 'log')
+    const index = hint === undefined ? await this.#indexes.ensure(segment) : undefined
+    const from = hint?.position ?? index?.lookup(request.from) ?? 0
+    try {
+      return await this.#files.use(path, (file) => readFrom(file, segment, request, from))
+    } catch (error) {
+      if (!(error instanceof StoreError) || from === 0) throw error
+    }
+    // Where the index or the hint points there is no such batch: either is only a cache, the segment itself decides.
+    await this.#indexes.distrust(segment.directory, segment.base)
+    return this.#files.use(path, (file) => readFrom(file, segment, request, 0))
+  }
+
+  /** The file position of the first batch at or above `offset`, or the end of the segment. */
+  async positionOf(segment: IndexedSegment, offset: Offset): Promise<number> {
+    const path = segmentFile(segment.directory, segment.base, 'log')
+    let found = segment.bytes
+    await this.#files.use(path, (file) =>
+      scanBatches(
+        file,
+        { from: 0, end: segment.bytes, offsetMin: segment.base },
+        (batch, position) => {
+          if (batch.lastOffset < offset) return true
+          if (batch.baseOffset < offset) {
+            throw new StoreError('corrupt', `offset ${offset} lies inside a batch of ${path}`)
+          }
+          found = position
+          return false
+        },
+      ),
+    )
+    return found
+  }
+
+  /** The first batch at or above `from` with a max timestamp of at least `timestampMs`. */
+  async seekTimestamp(
+    segment: IndexedSegment,
+    timestampMs: number,
+    from: Offset,
+  ): Promise<Offset | undefined> {
+    const index = await this.#indexes.ensure(segment)
+    const path = segmentFile(segment.directory, segment.base, 'log')
+    const search = async (start: number): Promise<Offset | undefined> => {
+      let found: Offset | undefined
+      await this.#files.use(path, (file) =>
+        scanBatches(
+          file,
+          { from: start, end: segment.bytes, offsetMin: segment.base },
+          (batch) => {
+            if (batch.lastOffset < from || batch.maxTimestampMs < timestampMs) return true
+            found = batch.baseOffset
+            return false
+          },
+        ),
+      )
+      return found
+    }
+    const start = index.lookupTimestamp(timestampMs)
+    try {
+      return await search(start)
+    } catch (error) {
+      if (!(error instanceof StoreError) || start === 0) throw error
+    }
+    await this.#indexes.distrust(segment.directory, segment.base)
+    return search(0)
+  }
+}
+
+async function readFrom(
+  file: DiskFile,
+  segment: IndexedSegment,
+  request: ReadRequest,
+  start: number,
+): Promise<{ readonly read: StoredBytes; readonly hint: ReadHint }> {
+  let position = start
+  let offsetMin: number = segment.base
+  let firstBytes = 0
+  await scanBatches(file, { from: start, end: segment.bytes, offsetMin }, (batch, at) => {
+    position = at
+    firstBytes = batch.bytes
+    if (at === start && start > 0 && batch.baseOffset > request.from) {
+      throw new StoreError('corrupt', `offset ${request.from} is not where the index says`)
+    }
+    if (batch.lastOffset >= request.from) return false
+    position = at + batch.bytes
+    firstBytes = 0
+    offsetMin = batch.lastOffset + 1
+    return true
+  })
+  const left = segment.bytes - position
+  const wanted = Math.max(Math.min(request.maxBytes, READ_BYTES_MAX), firstBytes, READ_BYTES_MIN)
+  const buffer = new Uint8Array(Math.min(wanted, left))
+  const got = await file.read(buffer, position)
+  const read = collect(buffer.subarray(0, got), segment, request, { position, offsetMin })
+  if (read.bytes === 0 && left > 0 && got < firstBytes) {
+    throw new StoreError('corrupt', `segment ${segment.base} is shorter than recorded`)
+  }
+  const hint = { segment: segment.base, offset: read.next, position: position + read.bytes }
+  return { read, hint }
+}
+
+/** The whole, checked batches at the start of `buffer` that belong into the answer. */
+function collect(
+  buffer: Uint8Array,
+  segment: IndexedSegment,
+  request: ReadRequest,
+  at: { readonly position: number; readonly offsetMin: number },
+): StoredBytes {
+  let bytes = 0
+  let next: number = request.from
+  let { offsetMin } = at
+  while (bytes + BATCH_HEADER_BYTES <= buffer.length) {
+    const position = at.position + bytes
+    const batch = checkedSummary(buffer, bytes, { position, end: segment.bytes, offsetMin })
+    const end = bytes + batch.bytes
+    if (batch.baseOffset >= request.below || end > buffer.length) break
+    if (bytes > 0 && end > request.maxBytes) break
+    if (crc32c(buffer.subarray(bytes + ATTRIBUTES_AT, end)) !== crcAt(buffer, bytes)) {
+      throw new StoreError('corrupt', `the batch at offset ${batch.baseOffset} fails its CRC`)
+    }
+    bytes = end
+    next = batch.lastOffset + 1
+    offsetMin = next
+  }
+  const chunks = bytes === 0 ? [] : [buffer.subarray(0, bytes)]
+  return { chunks, bytes, next: asOffset(next) }
+}
