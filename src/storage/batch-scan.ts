@@ -32,7 +32,10 @@ export function checkedSummary(
     lastOffset >= baseOffset &&
     Number.isSafeInteger(lastOffset)
   if (!plausible) {
-    throw new StoreError('corrupt', `no valid batch at byte ${where.position} (offset ${baseOffset})`)
+    throw new StoreError(
+      'corrupt',
+      `no valid batch at byte ${where.position} (offset ${baseOffset})`,
+    )
   }
   return { baseOffset, lastOffset, bytes: size, maxTimestampMs: maxTimestampAt(bytes, at) }
 }
@@ -53,7 +56,10 @@ export async function scanBatches(
     const wanted = Math.min(block.length, range.end - position)
     const read = await file.read(block.subarray(0, wanted), position)
     if (read < BATCH_HEADER_BYTES) {
-      throw new StoreError('corrupt', `the segment ends at byte ${position + read}, not ${range.end}`)
+      throw new StoreError(
+        'corrupt',
+        `the segment ends at byte ${position + read}, not ${range.end}`,
+      )
     }
     const blockAt = position
     while (position < range.end && position - blockAt + BATCH_HEADER_BYTES <= read) {

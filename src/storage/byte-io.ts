@@ -139,7 +139,8 @@ export class ByteReader {
   }
 
   #take(count: number): number {
-    if (count > this.remaining) throw new FormatError(`ends early: ${count} bytes wanted at byte ${this.#at}`)
+    if (count > this.remaining)
+      throw new FormatError(`ends early: ${count} bytes wanted at byte ${this.#at}`)
     const at = this.#at
     this.#at += count
     return at

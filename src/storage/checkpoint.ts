@@ -66,7 +66,9 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   if (head.u32() !== MAGIC) throw new FormatError('not a checkpoint')
   const version = head.u16()
   if (version > VERSION) {
-    throw new FormatError(`checkpoint version ${version} is newer than ${VERSION}, the newest known here`)
+    throw new FormatError(
+      `checkpoint version ${version} is newer than ${VERSION}, the newest known here`,
+    )
   }
   head.u16()
   const bodyBytes = head.u32()

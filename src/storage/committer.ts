@@ -146,7 +146,10 @@ export class Committer {
         this.#ready.add(log)
         return true
       }
-      if ((op.kind === 'truncate' || op.kind === 'log-start' || op.kind === 'drop') && log.filesBusy) {
+      if (
+        (op.kind === 'truncate' || op.kind === 'log-start' || op.kind === 'drop') &&
+        log.filesBusy
+      ) {
         return true
       }
       if (op.kind === 'truncate' && !this.#resolved(log, op)) return true
@@ -171,7 +174,12 @@ export class Committer {
         this.#takeAppend(group, log, op)
         return
       case 'epoch-start':
-        this.#add(group, log, { type: 'epoch-start', incarnation, epoch: op.epoch, start: op.start })
+        this.#add(group, log, {
+          type: 'epoch-start',
+          incarnation,
+          epoch: op.epoch,
+          start: op.start,
+        })
         break
       case 'truncate':
         this.#takeTruncate(group, log, op)
@@ -195,7 +203,12 @@ export class Committer {
   #takeAppend(group: Group, log: Log, op: AppendOp): void {
     const { piece } = op
     op.crc ??= crc32c(piece.data)
-    const record = { type: 'append', incarnation: log.incarnation, ...rangeOf(piece), crc: op.crc } as const
+    const record = {
+      type: 'append',
+      incarnation: log.incarnation,
+      ...rangeOf(piece),
+      crc: op.crc,
+    } as const
     this.#add(group, log, record, { piece, data: piece.data, crc: op.crc })
     this.#mark(group, log, op)
     this.#hooks.unqueued(piece.bytes)
@@ -214,7 +227,13 @@ export class Committer {
       if (cut !== undefined && remove.has(cut)) log.cleanup.cut = undefined
       this.#filesFollow(group, log)
     }
-    this.#add(group, log, { type: 'truncate', incarnation: log.incarnation, epoch, offset, keptBytes })
+    this.#add(group, log, {
+      type: 'truncate',
+      incarnation: log.incarnation,
+      epoch,
+      offset,
+      keptBytes,
+    })
   }
 
   #noteRemoved(log: Log, offset: number): void {

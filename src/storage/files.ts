@@ -48,7 +48,10 @@ export async function writeFileWhole(
 }
 
 /** An empty file of that name, created or cut. */
-export async function openTruncated(disk: Disk, path: string): Promise<Awaited<ReturnType<Disk['open']>>> {
+export async function openTruncated(
+  disk: Disk,
+  path: string,
+): Promise<Awaited<ReturnType<Disk['open']>>> {
   try {
     return await disk.open(path, 'create')
   } catch (error) {

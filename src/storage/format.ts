@@ -55,7 +55,7 @@ async function refuseData(disk: Disk, directory: string): Promise<void> {
 
 /** The directory itself and those above it that may have been made for it. */
 async function syncParents(disk: Disk, directory: string): Promise<void> {
-  for (let at = directory; at.lastIndexOf('/') > 0; ) {
+  for (let at = directory; at.lastIndexOf('/') > 0;) {
     at = at.slice(0, at.lastIndexOf('/'))
     await disk.syncDirectory(at)
   }

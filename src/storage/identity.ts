@@ -20,7 +20,7 @@ export async function readIdentity(disk: Disk, directory: string): Promise<strin
   if (identity.version > STORAGE_VERSION) {
     throw new StoreError(
       'corrupt',
-      `${directory} has storage format ${identity.version}; the newest known here is ${STORAGE_VERSION}: start it with a newer Chronik`,
+      `${directory} has storage format ${identity.version}, newer than ${STORAGE_VERSION}: it needs a newer Chronik`,
     )
   }
   return identity.directoryId
@@ -43,7 +43,9 @@ export function newDirectoryId(random: Random): string {
   }
 }
 
-function parse(text: string): { readonly version: number; readonly directoryId: string } | undefined {
+function parse(
+  text: string,
+): { readonly version: number; readonly directoryId: string } | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -66,7 +66,9 @@ export function decodeSlotHead(bytes: Uint8Array): SlotHead | undefined {
   if (crc !== crc32c(bytes.subarray(0, SLOT_HEAD_BYTES - 4))) return undefined
   const version = input.u16()
   if (version > JOURNAL_VERSION) {
-    throw new FormatError(`journal version ${version} is newer than ${JOURNAL_VERSION}, the newest known here`)
+    throw new FormatError(
+      `journal version ${version} is newer than ${JOURNAL_VERSION}, the newest known here`,
+    )
   }
   input.u16()
   return {

@@ -105,7 +105,9 @@ export class JournalSlots {
     if (this.#spare.length === 0) return 0
     const active = this.#active
     let room = active === undefined ? 0 : active.capacity - active.position
-    const byRoom = this.#spare.map((slot) => slot.capacity - SLOT_HEAD_BYTES).toSorted((a, b) => a - b)
+    const byRoom = this.#spare
+      .map((slot) => slot.capacity - SLOT_HEAD_BYTES)
+      .toSorted((a, b) => a - b)
     for (const bytes of byRoom.slice(0, -1)) room += bytes
     return room
   }

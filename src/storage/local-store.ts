@@ -129,26 +129,7 @@ export class LocalStore implements Store {
       settled: (log) => new Promise((resolve) => log.mark(resolve)),
       onError,
     })
-    this.#committer = new Committer({
-      timers,
-      writer: this.#writer,
-      slots: this.#slots,
-      state: this.#state,
-      groupBytesMax: options.groupBytesMax,
-      directBytesMin: options.directBytesMin,
-      onError,
-      hooks: {
-        writeDirect: (log, appends) => this.#logFiles.writeDirect(log, appends),
-        resolveCut: (log, op) => this.#logFiles.resolveCut(log, op),
-        unqueued: (bytes) => this.#space.unqueued(bytes),
-        journalFull: (bytes) => this.#maintenance.ensureRoom(bytes),
-        filesMayFollow: (log) => {
-          this.#dropping.delete(log)
-          this.#logFiles.mayFollow(log)
-        },
-        committed: (logs) => this.#maintenance.committed(logs),
-      },
-    })
+    this.#committer = this.#newCommitter(options, onError)
     this.#host = {
       wake: (log) => this.#committer.wake(log),
       admit: (bytes) => this.#space.admit(bytes),
@@ -176,7 +157,10 @@ export class LocalStore implements Store {
     if (this.#space.full) throw new StoreError('storage-full', 'the disk is full')
     const incarnation = this.#state.nextIncarnation++
     const directory = `${options.directory}.${incarnation}`
-    const log = this.#newLog(new LogState({ incarnation, id, directory, config: options.config }), false)
+    const log = this.#newLog(
+      new LogState({ incarnation, id, directory, config: options.config }),
+      false,
+    )
     this.#logs.set(id, log)
     log.queue.push({ kind: 'create' })
     this.#committer.wake(log)
@@ -238,6 +222,30 @@ export class LocalStore implements Store {
     await this.#files.close()
     await this.#slots.close()
     await this.#lock.release()
+  }
+
+  #newCommitter(options: StoreOptions, onError: (error: unknown) => void): Committer {
+    const { timers } = this.#env
+    return new Committer({
+      timers,
+      writer: this.#writer,
+      slots: this.#slots,
+      state: this.#state,
+      groupBytesMax: options.groupBytesMax,
+      directBytesMin: options.directBytesMin,
+      onError,
+      hooks: {
+        writeDirect: (log, appends) => this.#logFiles.writeDirect(log, appends),
+        resolveCut: (log, op) => this.#logFiles.resolveCut(log, op),
+        unqueued: (bytes) => this.#space.unqueued(bytes),
+        journalFull: (bytes) => this.#maintenance.ensureRoom(bytes),
+        filesMayFollow: (log) => {
+          this.#dropping.delete(log)
+          this.#logFiles.mayFollow(log)
+        },
+        committed: (logs) => this.#maintenance.committed(logs),
+      },
+    })
   }
 
   #adopt(state: LogState, damage: string | undefined): void {

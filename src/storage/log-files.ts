@@ -75,7 +75,7 @@ export class LogFiles {
     log.direct = true
     log.extentMarks = [...appends]
     const pieces = [...log.state.tail.map(writable), ...appends.map((op) => op.piece)]
-    this.#task(log, async () => {
+    void this.#task(log, async () => {
       const written = await this.#write(log, pieces)
       log.direct = false
       if (!written) {
@@ -108,7 +108,7 @@ export class LogFiles {
     const segment = log.state.segments.find((s) => s.baseOffset < offset && s.endOffset > offset)
     if (segment === undefined || log.resolving) return
     log.resolving = true
-    this.#run(async () => {
+    void this.#run(async () => {
       op.keptBytes = await this.#reader.positionOf(indexed(log, segment), offset)
       log.resolving = false
       this.#hooks.wake(log)
@@ -118,7 +118,7 @@ export class LogFiles {
   /** A truncation, log start or drop is durable: the files follow. */
   mayFollow(log: Log): void {
     if (!this.#state.logs.has(log.incarnation)) {
-      this.#run(() => this.#removeFolder(log.state.directory))
+      void this.#run(() => this.#removeFolder(log.state.directory))
       return
     }
     const { remove, cut } = log.cleanup
@@ -183,7 +183,7 @@ export class LogFiles {
     for (const [base, bytes] of ends) {
       if (base === active) continue
       const intervalBytes = log.config.indexIntervalBytes
-      this.#run(() => this.#indexes.seal({ directory: log.path, base, bytes, intervalBytes }))
+      void this.#run(() => this.#indexes.seal({ directory: log.path, base, bytes, intervalBytes }))
     }
   }
 
@@ -232,6 +232,7 @@ export async function listIfThere(disk: Disk, path: string): Promise<string[] | 
 
 function writable(piece: Piece): WritablePiece {
   const { data, batches } = piece
-  if (data === undefined || batches === undefined) throw new Error('a tail of a running store is loaded')
+  if (data === undefined || batches === undefined)
+    throw new Error('a tail of a running store is loaded')
   return { ...piece, data, batches }
 }

@@ -50,11 +50,4 @@ export interface MarkerOp {
   readonly reached: () => void
 }
 
-export type LogOp =
-  | CreateOp
-  | AppendOp
-  | EpochStartOp
-  | TruncateOp
-  | LogStartOp
-  | DropOp
-  | MarkerOp
+export type LogOp = CreateOp | AppendOp | EpochStartOp | TruncateOp | LogStartOp | DropOp | MarkerOp

@@ -58,7 +58,8 @@ export class LogReads {
     const { state } = log
     const end = log.end.offset
     const clean = log.cleanBelow
-    const list: { baseOffset: Offset; endOffset: Offset; bytes: number; maxTimestampMs: number }[] = []
+    const list: { baseOffset: Offset; endOffset: Offset; bytes: number; maxTimestampMs: number }[] =
+      []
     for (const segment of state.segments) {
       if (segment.endOffset <= log.logStart || segment.baseOffset >= clean) continue
       const endOffset = segment.endOffset < clean ? segment.endOffset : clean
@@ -121,7 +122,10 @@ export class LogReads {
       if (changed() && !log.dropped) return undefined
       if (log.dropped) throw new StoreError('closed', `log ${log.id} was dropped`)
       if (isDiskError(error, 'ENOENT') || isDiskError(error, 'EIO')) {
-        throw new StoreError('corrupt', `segment ${segment.baseOffset} of ${log.id}: ${String(error)}`)
+        throw new StoreError(
+          'corrupt',
+          `segment ${segment.baseOffset} of ${log.id}: ${String(error)}`,
+        )
       }
       throw error
     }

@@ -140,7 +140,10 @@ export class LogState {
 
   #copy(record: BytesRecord, place: JournalPlace): void {
     const piece = this.tail.find((p) => p.base === record.base)
-    assert(piece !== undefined && piece.end === record.end, `copy of ${record.base}, which is no tail`)
+    assert(
+      piece !== undefined && piece.end === record.end,
+      `copy of ${record.base}, which is no tail`,
+    )
     piece.blob.place = place
   }
 

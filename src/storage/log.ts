@@ -12,7 +12,7 @@ import { asOffset, type LeaderEpoch, type LogId, type Offset } from '../base/bra
 import { NO_EPOCH, type EpochTable } from '../base/epoch-table.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import type { CreateRecord } from './journal-record.ts'
-import { LogState, copyEpochs } from './log-state.ts'
+import { copyEpochs, type LogState } from './log-state.ts'
 import type { AppendOp, LogOp, Mark } from './log-op.ts'
 import type { LogReads } from './log-reads.ts'
 import type { Extent, WritablePiece } from './segment-writer.ts'
@@ -192,7 +192,8 @@ export class Log implements StoredLog {
       const bytes = detached(part.bytes)
       const end = asOffset(part.batches.at(-1)!.lastOffset + 1)
       let maxTimestampMs = -1
-      for (const batch of part.batches) maxTimestampMs = Math.max(maxTimestampMs, batch.maxTimestampMs)
+      for (const batch of part.batches)
+        maxTimestampMs = Math.max(maxTimestampMs, batch.maxTimestampMs)
       const piece: WritablePiece = {
         base: part.batches[0]!.baseOffset,
         end,
@@ -331,7 +332,10 @@ export class Log implements StoredLog {
     assert(to.offset <= this.#end.offset, `truncation to ${to.offset} above the end`)
     const above = this.#epochs.entries.find((entry) => entry.epoch > to.epoch)
     const kept = this.#epochs.entries.findLast((entry) => entry.epoch <= to.epoch)
-    assert(above === undefined || to.offset <= above.start, `epoch ${to.epoch} ended before ${to.offset}`)
+    assert(
+      above === undefined || to.offset <= above.start,
+      `epoch ${to.epoch} ended before ${to.offset}`,
+    )
     assert(
       kept === undefined ? to.offset === this.#logStart : to.offset >= kept.start,
       `epoch ${to.epoch} starts after ${to.offset}`,
@@ -355,7 +359,8 @@ function splitBatches(
   summary: readonly BatchSummary[],
   bytesMax: number,
 ): { bytes: Uint8Array; batches: readonly BatchSummary[] }[] {
-  if (batches.length <= bytesMax || summary.length === 1) return [{ bytes: batches, batches: summary }]
+  if (batches.length <= bytesMax || summary.length === 1)
+    return [{ bytes: batches, batches: summary }]
   const parts: { bytes: Uint8Array; batches: BatchSummary[] }[] = []
   let at = 0
   let from = 0

@@ -119,7 +119,9 @@ export class Maintenance {
     if (upTo !== undefined) {
       const moved: Promise<void>[] = []
       for (const log of this.#deps.logs()) {
-        const holds = log.state.tail.some((piece) => (piece.blob.place?.sequence ?? Infinity) <= upTo)
+        const holds = log.state.tail.some(
+          (piece) => (piece.blob.place?.sequence ?? Infinity) <= upTo,
+        )
         if (!holds || log.dropped) continue
         if (log.state.tailBytes > options.copyForwardBytesMax) this.#queueWriteback(log)
         else log.copyUpTo = upTo

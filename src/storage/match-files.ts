@@ -84,7 +84,8 @@ async function cut(
 }
 
 async function removeFolder(disk: Disk, path: string): Promise<void> {
-  for (const name of (await listIfThere(disk, path)) ?? []) await unlinkIfThere(disk, `${path}/${name}`)
+  for (const name of (await listIfThere(disk, path)) ?? [])
+    await unlinkIfThere(disk, `${path}/${name}`)
   await disk.removeDirectory(path)
 }
 

@@ -1,4 +1,5 @@
-// What the journal says of the whole node: the live logs by incarnation. The records of dead incarnations change nothing (law R10).
+// What the journal says of the whole node: the live logs by incarnation. The records of dead incarnations change nothing
+// (law R10).
 
 import { assert } from '../base/assert.ts'
 import type { JournalRecord } from './journal-record.ts'

@@ -28,7 +28,8 @@ export async function openStore(env: StoreEnv, given: OpenStoreOptions): Promise
     return new LocalStore(env, options, { directoryId, recovered, freeBytes, lock })
   } catch (error) {
     await lock.release()
-    if (isDiskError(error, 'ENOSPC')) throw new StoreError('storage-full', `no room in ${directory}`)
+    if (isDiskError(error, 'ENOSPC'))
+      throw new StoreError('storage-full', `no room in ${directory}`)
     throw error
   }
 }

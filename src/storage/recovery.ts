@@ -15,12 +15,7 @@ import { summarizeBatches } from '../records/batch-header.ts'
 import { FormatError } from './byte-io.ts'
 import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { isDiskError } from './files.ts'
-import {
-  decodeSlotHead,
-  SLOT_HEAD_BYTES,
-  type Generation,
-  type SlotHead,
-} from './journal-frame.ts'
+import { decodeSlotHead, SLOT_HEAD_BYTES, type Generation, type SlotHead } from './journal-frame.ts'
 import { replayJournal } from './journal-reader.ts'
 import { JournalSlots } from './journal-slots.ts'
 import type { JournalPlace, LogState, Piece } from './log-state.ts'
@@ -52,7 +47,9 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
   const { directory } = options
   const journal = `${directory}/journal`
   for (const path of [directory, journal]) await disk.syncDirectory(path)
-  const checkpoint = await refusing(`${directory}/checkpoint`, () => readCheckpoint(disk, directory))
+  const checkpoint = await refusing(`${directory}/checkpoint`, () =>
+    readCheckpoint(disk, directory),
+  )
   if (checkpoint === undefined) throw new StoreError('corrupt', `${directory} has no checkpoint`)
   const found = await refusing(journal, () => findSlots(env, journal))
   const { state, cursor } = checkpoint
@@ -60,7 +57,9 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
   const nextLsn = await refusing(journal, () => replay(checkpoint, found))
   const needed = state.neededSequences()
   for (const slot of found) {
-    const used = slot.head !== undefined && (isOfCursor(slot.head, checkpoint) || needed.has(slot.head.sequence))
+    const used =
+      slot.head !== undefined &&
+      (isOfCursor(slot.head, checkpoint) || needed.has(slot.head.sequence))
     if (used) await slot.file.sync()
   }
   await refusing(journal, () => loadTails(state, found))
@@ -78,7 +77,8 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
   }
   adopt(slots, found, needed, nextSequence)
   const idle = found.filter(
-    ({ head }) => head === undefined || !(isOfCursor(head, checkpoint) || neededBefore.has(head.sequence)),
+    ({ head }) =>
+      head === undefined || !(isOfCursor(head, checkpoint) || neededBefore.has(head.sequence)),
   )
   await openGeneration(env, options, slots, {
     state,
@@ -130,7 +130,15 @@ async function replay(checkpoint: Checkpoint, found: readonly FoundSlot[]): Prom
       }
       const { base, end, bytes, maxTimestampMs } = record
       const blob = { place }
-      state.apply(record, { base, end, bytes, maxTimestampMs, blob, data: undefined, batches: undefined })
+      state.apply(record, {
+        base,
+        end,
+        bytes,
+        maxTimestampMs,
+        blob,
+        data: undefined,
+        batches: undefined,
+      })
     }
   })
   return nextLsn
@@ -166,7 +174,9 @@ async function readBlob(slot: FoundSlot, place: JournalPlace, log: LogState): Pr
   const bytes = new Uint8Array(place.bytes)
   const read = await slot.file.read(bytes, place.position)
   if (read < bytes.length || crc32c(bytes) !== place.crc) {
-    throw new FormatError(`${slot.name}: ${bytes.length} bytes of ${log.id} at ${place.position} are damaged`)
+    throw new FormatError(
+      `${slot.name}: ${bytes.length} bytes of ${log.id} at ${place.position} are damaged`,
+    )
   }
   return bytes
 }

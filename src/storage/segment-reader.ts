@@ -81,15 +81,11 @@ export class SegmentReader {
     const search = async (start: number): Promise<Offset | undefined> => {
       let found: Offset | undefined
       await this.#files.use(path, (file) =>
-        scanBatches(
-          file,
-          { from: start, end: segment.bytes, offsetMin: segment.base },
-          (batch) => {
-            if (batch.lastOffset < from || batch.maxTimestampMs < timestampMs) return true
-            found = batch.baseOffset
-            return false
-          },
-        ),
+        scanBatches(file, { from: start, end: segment.bytes, offsetMin: segment.base }, (batch) => {
+          if (batch.lastOffset < from || batch.maxTimestampMs < timestampMs) return true
+          found = batch.baseOffset
+          return false
+        }),
       )
       return found
     }

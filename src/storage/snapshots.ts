@@ -86,7 +86,10 @@ export class SnapshotFiles implements Snapshots {
       await this.#removeOld()
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
-      this.#logger.warn('a snapshot was not written', { directory: this.#directory, why: error.code })
+      this.#logger.warn('a snapshot was not written', {
+        directory: this.#directory,
+        why: error.code,
+      })
     }
   }
 
