@@ -186,6 +186,7 @@ export function lintConfig(): object {
       'typescript/no-base-to-string': 'off',
       'typescript/no-misused-spread': 'off',
       'unicorn/no-useless-spread': 'off',
+      'typescript/unbound-method': 'off',
       'typescript/restrict-template-expressions': 'off',
       'typescript/require-array-sort-compare': 'off',
       'typescript/no-explicit-any': 'error',

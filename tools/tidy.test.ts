@@ -78,7 +78,7 @@ const canaries: Readonly<Record<string, readonly SourceFile[]>> = {
   ],
   'file-head': [{ path: 'src/base/x.ts', text: "import a from './a.ts'\n// Late.\n" }],
   'file-length': [{ path: 'src/base/x.ts', text: '\n'.repeat(501) }],
-  columns: [{ path: 'src/base/x.ts', text: `// ${'x'.repeat(128)}\n` }],
+  columns: [{ path: 'src/base/x.ts', text: `// ${'x'.repeat(138)}\n` }],
   finished: [{ path: 'README.md', text: ['TO', 'DO: write it'].join('') }],
   'machine-paths': [{ path: 'src/base/x.ts', text: `const a = '${['/ho', 'me/me'].join('')}'` }],
   'registry-hosts': [
