@@ -67,7 +67,10 @@ export function describeConfig(cluster: Cluster, resource: ConfigResource): Prom
   })
 }
 
-/** Sets the configs with a value, and returns those with null to their default; all or none. Throws KafkaError, RequestError. */
+/**
+ * Sets the configs with a value, and returns those with null to their default; all or none. Throws KafkaError,
+ * RequestError.
+ */
 export async function alterConfig(
   cluster: Cluster,
   resource: ConfigResource,

@@ -61,7 +61,10 @@ export async function listAllGroups(cluster: Cluster): Promise<ListedGroup[]> {
   })
 }
 
-/** A group that does not exist has the state `Dead`, or is a KafkaError `GROUP_ID_NOT_FOUND`, as the broker's version has it. */
+/**
+ * A group that does not exist has the state `Dead`, or is a KafkaError `GROUP_ID_NOT_FOUND`, as the broker's version
+ * has it.
+ */
 export async function describeGroup(cluster: Cluster, groupId: string): Promise<DescribedGroup> {
   const coordinator = new Coordinator(cluster, groupId)
   const timeoutMs = cluster.requestTimeoutMs

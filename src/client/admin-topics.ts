@@ -1,5 +1,6 @@
-// Administration of topics: list, describe, create, grow, delete, and deleting records. Each call asks the node that can do it and
-// tries again what failed for a passing reason; KafkaError says what the broker refuses, RequestError that it can't be reached.
+// Administration of topics: list, describe, create, grow, delete, and deleting records. Each call asks the node that
+// can do it, and again after a passing failure; KafkaError says what the broker refuses, RequestError that it can't
+// be reached.
 
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { createPartitions } from '../protocol/messages/create-partitions.ts'
@@ -106,7 +107,8 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
 }
 
 /**
- * Deletes the records below `offset` (-1: all that are committed now); resolves with the new log starts, in the order asked.
+ * Deletes the records below `offset` (-1: all that are committed now); resolves with the new log starts, in the order
+ * asked.
  */
 export async function deleteRecordsBefore(
   cluster: Cluster,

@@ -1,5 +1,5 @@
-// What the client knows of the cluster: its nodes, its topics and who leads each partition, and the connections to them. Kept
-// up to date when someone asks (`refresh`), as callers do when a node says that it does not lead.
+// What the client knows of the cluster: its nodes, its topics and who leads each partition, and the connections to
+// them. Kept up to date when someone asks (`refresh`), as callers do when a node says that it does not lead.
 
 import type { Brand } from '../base/brand.ts'
 import type { NetAddress } from '../env/network.ts'
@@ -108,8 +108,8 @@ export class Cluster {
   }
 
   /**
-   * Asks any node for the state of the cluster and of the topics named, or of all. Topics that do not exist come with an error
-   * code. Equal requests under way at the same time are one. Throws RequestError when no node answers.
+   * Asks any node for the state of the cluster and of the topics named, or of all. Topics that do not exist come with
+   * an error code. Equal requests under way at the same time are one. Throws RequestError when no node answers.
    */
   refresh(
     topics: readonly string[] | 'all',

@@ -1,5 +1,6 @@
-// One connection to one broker: requests are pipelined, answers come in request order. Versions are negotiated when it opens.
-// A request that gets no answer in time takes the connection down, since every later answer would wait behind it.
+// One connection to one broker: requests are pipelined, answers come in request order. Versions are negotiated when
+// it opens. A request that gets no answer in time takes the connection down, since every later answer would wait
+// behind it.
 
 import type { Connection, NetAddress } from '../env/network.ts'
 import type { Timer } from '../env/env.ts'
@@ -137,7 +138,10 @@ export class BrokerConnection {
     return version < Math.max(theirs.min, api.minVersion) ? undefined : version
   }
 
-  /** Sends and reads the answer. `body` may depend on the version. Throws RequestError; EncodeError for a body that does not fit. */
+  /**
+   * Sends and reads the answer. `body` may depend on the version. Throws RequestError; EncodeError for a body that
+   * does not fit.
+   */
   async request<Request, Input, Response, ResponseInput>(
     api: Api<Request, Input, Response, ResponseInput>,
     body: (version: number) => Input,

@@ -1,6 +1,6 @@
-// The consumer of assigned partitions: fetches from their leaders, one long poll per node, and hands out records in order. While the
-// caller works on what `poll` returned, the next fetches run; what they bring waits for the next `poll`, so memory is bounded by
-// one answer per node.
+// The consumer of assigned partitions: fetches from their leaders, one long poll per node, and hands out records in
+// order. While the caller works on what `poll` returned, the next fetches run; what they bring waits for the next
+// `poll`, so memory is bounded by one answer per node.
 
 import type { Timer } from '../env/env.ts'
 import { ErrorCode, isRetriable } from '../protocol/error-codes.ts'
@@ -84,9 +84,9 @@ export class Consumer {
   }
 
   /**
-   * The next records of all partitions, each partition's in order; none when nothing came in `waitMs`. Transient failures are
-   * retried and not seen here. Throws KafkaError (`OFFSET_OUT_OF_RANGE` under `onOutOfRange: 'fail'`, authorization and the like),
-   * and ClientError `closed`.
+   * The next records of all partitions, each partition's in order; none when nothing came in `waitMs`. Transient
+   * failures are retried and not seen here. Throws KafkaError (`OFFSET_OUT_OF_RANGE` under `onOutOfRange: 'fail'`,
+   * authorization and the like), and ClientError `closed`.
    */
   async poll(waitMs: number): Promise<ConsumedRecord[]> {
     if (this.#closed) throw new ClientError('closed', 'the consumer is closed')

@@ -82,8 +82,8 @@ function fetched(
 }
 
 /**
- * The records from `offset` on. The bytes may begin with records before it, since batches come whole, and end in a cut batch. They
- * are copied out of the answer's frame only by whoever keeps them.
+ * The records from `offset` on. The bytes may begin with records before it, since batches come whole, and end in a
+ * cut batch. They are copied out of the answer's frame only by whoever keeps them.
  */
 export function recordsFrom(
   bytes: Uint8Array,

@@ -1,5 +1,6 @@
-// The consumer that shares a topic's partitions with the other members of its group and remembers, in the group's committed offsets,
-// how far it came: at least once, since it commits after the records were handed out and the next `poll` was called.
+// The consumer that shares a topic's partitions with the other members of its group and remembers, in the group's
+// committed offsets, how far it came: at least once, since it commits after the records were handed out and the next
+// `poll` was called.
 
 import { ClientError, isTransient } from './client-error.ts'
 import type { Cluster } from './cluster.ts'
@@ -58,8 +59,8 @@ export class GroupConsumer {
   }
 
   /**
-   * The next records. Joins the group first where need be, which takes as long as the group takes. What earlier polls handed out
-   * counts as done. Throws as `Consumer.poll`, and what joining and committing end in.
+   * The next records. Joins the group first where need be, which takes as long as the group takes. What earlier polls
+   * handed out counts as done. Throws as `Consumer.poll`, and what joining and committing end in.
    */
   async poll(waitMs: number): Promise<ConsumedRecord[]> {
     if (this.#closed) throw new ClientError('closed', 'the consumer is closed')
@@ -73,7 +74,10 @@ export class GroupConsumer {
     return this.#consumer.poll(waitMs)
   }
 
-  /** Commits the positions of what was handed out. Throws KafkaError; after a rebalance the records may come again elsewhere. */
+  /**
+   * Commits the positions of what was handed out. Throws KafkaError; after a rebalance the records may come again
+   * elsewhere.
+   */
   async commit(): Promise<void> {
     const changed = this.#consumer
       .consumed()

@@ -1,5 +1,5 @@
-// One member of a classic consumer group: join, assign if it leads, sync, heartbeat, leave. It holds the membership; what to do with
-// the partitions is the group consumer's.
+// One member of a classic consumer group: join, assign if it leads, sync, heartbeat, leave. It holds the membership;
+// what to do with the partitions is the group consumer's.
 
 import type { Timer } from '../env/env.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'

@@ -61,7 +61,10 @@ export function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic} ${partition}`
 }
 
-/** Groups by leader, asking for metadata where a leader is not known. Throws a transient KafkaError where there is none now. */
+/**
+ * Groups by leader, asking for metadata where a leader is not known. Throws a transient KafkaError where there is
+ * none now.
+ */
 export async function byLeader<T extends TopicPartition>(
   cluster: Cluster,
   partitions: readonly T[],

@@ -1,5 +1,5 @@
-// Which partition a record goes to, as Kafka's Java client decides it: murmur2 of the key, so that every client sends a key to the
-// same partition; without a key, one partition at a time, changed with every batch (KIP-480).
+// Which partition a record goes to, as Kafka's Java client decides it: murmur2 of the key, so that every client sends
+// a key to the same partition; without a key, one partition at a time, changed with every batch (KIP-480).
 
 import type { Random } from '../env/env.ts'
 

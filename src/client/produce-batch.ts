@@ -1,4 +1,5 @@
-// One batch of a producer on its way: the records of one partition that are sent, retried, acknowledged or given up together.
+// One batch of a producer on its way: the records of one partition that are sent, retried, acknowledged or given up
+// together.
 
 import type { ErrorName } from '../protocol/error-codes.ts'
 import { BatchBuilder, type BatchOptions, type NewRecord } from '../records/build.ts'
@@ -15,8 +16,8 @@ export interface Produced {
 }
 
 /**
- * A record that was not acknowledged. `refused`: it is certainly not in the log, and won't be. `unknown`: it may be in the log, or
- * still get there.
+ * A record that was not acknowledged. `refused`: it is certainly not in the log, and won't be. `unknown`: it may be
+ * in the log, or still get there.
  */
 export class ProduceError extends Error {
   override readonly name = 'ProduceError'

@@ -1,6 +1,6 @@
-// The batches of one partition in a producer: what is filling, what waits, what is in flight, and which may go next, so that order
-// holds across failures. In short: up to five batches in flight; after a failure nothing new goes until all of them are
-// settled, then the failed ones again one by one, each with the sequence it had.
+// The batches of one partition in a producer: what is filling, what waits, what is in flight, and which may go next,
+// so that order holds across failures. In short: up to five batches in flight; after a failure nothing new goes until
+// all of them are settled, then the failed ones again one by one, each with the sequence it had.
 
 import { lastOffsetDeltaAt, sequencePlus } from '../records/batch-header.ts'
 import type { ProduceBatch, ProducerIdentity } from './produce-batch.ts'

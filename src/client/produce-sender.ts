@@ -1,4 +1,5 @@
-// Carries batches to the leaders of their partitions: one request per node, several in flight, and an outcome for every batch.
+// Carries batches to the leaders of their partitions: one request per node, several in flight, and an outcome for
+// every batch.
 
 import { errorName, type ErrorName } from '../protocol/error-codes.ts'
 import { produce } from '../protocol/messages/produce.ts'

@@ -1,4 +1,5 @@
-// What a produce error means for the batch that got it: whether to send it again, and whether this attempt may have written it.
+// What a produce error means for the batch that got it: whether to send it again, and whether this attempt may have
+// written it.
 
 import { ErrorCode, isRetriable } from '../protocol/error-codes.ts'
 

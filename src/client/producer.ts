@@ -1,8 +1,8 @@
 // The producer: collects records into batches per partition, sends them to the leaders, retries what may be retried without
 // changing the order or writing twice, and tells of every record whether it was written, was not, or may have been.
 //
-// One function, `#pump`, decides what to send. It runs whenever something may have changed: a batch is due, an answer came, metadata
-// or a producer id arrived, a time has passed.
+// One function, `#pump`, decides what to send. It runs whenever something may have changed: a batch is due, an answer
+// came, metadata or a producer id arrived, a time has passed.
 
 import type { Timer } from '../env/env.ts'
 import { errorName, isRetriable } from '../protocol/error-codes.ts'
@@ -82,8 +82,8 @@ export class Producer {
   }
 
   /**
-   * Resolves when the record was acknowledged as `acks` says. Rejects with ProduceError, whose `outcome` says whether it may be in
-   * the log. Beyond `bufferBytes` it rejects at once, as refused: wait with `whenRoom`.
+   * Resolves when the record was acknowledged as `acks` says. Rejects with ProduceError, whose `outcome` says whether
+   * it may be in the log. Beyond `bufferBytes` it rejects at once, as refused: wait with `whenRoom`.
    */
   send(record: ProducerRecord): Promise<Produced> {
     return new Promise((resolve, reject) => {
@@ -317,8 +317,9 @@ export class Producer {
   }
 
   /**
-   * The broker refused the sequence. With an earlier batch still to be settled that is expected: the sequence will be right. Else
-   * it stands for nothing any more: the batch gets a new one, unless it may have been written under this one.
+   * The broker refused the sequence. With an earlier batch still to be settled that is expected: the sequence will be
+   * right. Else it stands for nothing any more: the batch gets a new one, unless it may have been written under this
+   * one.
    */
   #settleSequence(queue: ProduceQueue, batch: ProduceBatch, message: string): void {
     if (queue.hasEarlier(batch)) {

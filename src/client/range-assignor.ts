@@ -1,5 +1,5 @@
-// Kafka's range assignor (`RangeAssignor`): per topic, the members that subscribe to it, sorted by id, get runs of consecutive
-// partitions; the first ones get one more where it does not come out even.
+// Kafka's range assignor (`RangeAssignor`): per topic, the members that subscribe to it, sorted by id, get runs of
+// consecutive partitions; the first ones get one more where it does not come out even.
 
 export interface Subscription {
   readonly memberId: string

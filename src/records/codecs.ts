@@ -1,6 +1,6 @@
-// The compression codecs of record batches: Kafka's ids and names, one door to compress and one to decompress. All are
-// synchronous and pure. Decompression is bounded: a declared size is checked before anything is allocated and the output never
-// exceeds what the caller allows. gzip and zstd are Node's; snappy and lz4 are ours.
+// The compression codecs of record batches: Kafka's ids and names, one door to compress and one to decompress. All
+// are synchronous and pure. Decompression is bounded: a declared size is checked before anything is allocated and the
+// output never exceeds what the caller allows. gzip and zstd are Node's; snappy and lz4 are ours.
 
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { assert, unreachable } from '../base/assert.ts'
@@ -19,8 +19,8 @@ export const codecId = (codec: Codec): number => CODECS.indexOf(codec)
 export const codecOf = (id: number): Codec | undefined => CODECS[id]
 
 /**
- * What one batch may decompress to unless the caller says otherwise. Kafka has no such bound, since it streams; a batch of the
- * usual largest size stays below it at any ratio that real data reaches.
+ * What one batch may decompress to unless the caller says otherwise. Kafka has no such bound, since it streams; a
+ * batch of the usual largest size stays below it at any ratio that real data reaches.
  */
 export const UNCOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
 

@@ -1,5 +1,5 @@
-// Batches that Kafka's own Java classes built (`MemoryRecordsBuilder` of kafka-clients 4.3.0, one per codec, as hex): ours come
-// out the same byte for byte where no codec is involved, and theirs are valid and read the same.
+// Batches that Kafka's own Java classes built (`MemoryRecordsBuilder` of kafka-clients 4.3.0, one per codec, as hex):
+// ours come out the same byte for byte where no codec is involved, and theirs are valid and read the same.
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'

@@ -1,7 +1,7 @@
-// LZ4 as Kafka uses it: one frame of the LZ4 frame format, with independent blocks (Kafka's `Lz4BlockInputStream` reads nothing
-// else, so anything else is refused rather than stored where Java could not read it). After lz4_Frame_format.md and
-// lz4_Block_format.md. Our own decoder, because it must hold its output to the allowed size and survive hostile input at no
-// lasting cost.
+// LZ4 as Kafka uses it: one frame of the LZ4 frame format, with independent blocks (Kafka's `Lz4BlockInputStream`
+// reads nothing else, so anything else is refused rather than stored where Java could not read it). After
+// lz4_Frame_format.md and lz4_Block_format.md. Our own decoder, because it must hold its output to the allowed size
+// and survive hostile input at no lasting cost.
 
 import { corrupt, tooLarge } from './codec-fault.ts'
 import { copyLiteral, copyMatch, hashWord, sameWord } from './copy-match.ts'

@@ -1,6 +1,7 @@
-// What is changed in a finished batch beyond base offset and leader epoch, each with a new CRC. By a broker: the timestamps
-// (message.timestamp.type=LogAppendTime, or a maximum that the producer got wrong) and the codec (a topic's compression.type);
-// where neither applies, the batch passes as it came, bit for bit. By a producer, before it sends: its id and sequence.
+// What is changed in a finished batch beyond base offset and leader epoch, each with a new CRC. By a broker: the
+// timestamps (message.timestamp.type=LogAppendTime, or a maximum that the producer got wrong) and the codec (a
+// topic's compression.type); where neither applies, the batch passes as it came, bit for bit. By a producer, before
+// it sends: its id and sequence.
 
 import { crc32c } from '../base/crc32c.ts'
 import * as header from './batch-header.ts'
@@ -16,8 +17,9 @@ import {
 import { BadBatchError } from './read.ts'
 
 /**
- * Sets type and maximum of the timestamps in place, as Kafka's `DefaultRecordBatch.setMaxTimestamp` does; nothing changes, the
- * CRC neither, when both are so already. In a LogAppendTime batch readers take the maximum as every record's timestamp.
+ * Sets type and maximum of the timestamps in place, as Kafka's `DefaultRecordBatch.setMaxTimestamp` does; nothing
+ * changes, the CRC neither, when both are so already. In a LogAppendTime batch readers take the maximum as every
+ * record's timestamp.
  */
 export function setTimestamps(
   bytes: Uint8Array,

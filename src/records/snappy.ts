@@ -1,7 +1,7 @@
 // Snappy as Kafka uses it. Java writes the "xerial" framing (snappy-java's SnappyOutputStream): an 8-byte magic, two
-// int32 versions, then chunks of [int32 length, raw Snappy block]; librdkafka and others also write one raw block. Both
-// are read, the framing is written. Raw blocks after google/snappy's format_description.txt. Our own decoder, because it must
-// hold its output to the declared and allowed size and survive hostile input at no lasting cost.
+// int32 versions, then chunks of [int32 length, raw Snappy block]; librdkafka and others also write one raw block.
+// Both are read, the framing is written. Raw blocks after google/snappy's format_description.txt. Our own decoder,
+// because it must hold its output to the declared and allowed size and survive hostile input at no lasting cost.
 
 import { corrupt, tooLarge } from './codec-fault.ts'
 import { copyLiteral, copyMatch, hashWord, sameWord } from './copy-match.ts'

@@ -1,6 +1,7 @@
-// Checks what a producer sent for one partition before it may enter the log, as Kafka's `ProduceRequest.validateRecords`,
-// `UnifiedLog.analyzeAndValidateRecords` and `LogValidator` do together, and here and there stricter: the offset deltas must be
-// 0, 1, 2, …, nothing may follow the batch, and bits that only brokers set must be clear. It changes nothing.
+// Checks what a producer sent for one partition before it may enter the log, as Kafka's
+// `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords` and `LogValidator` do together, and here
+// and there stricter: the offset deltas must be 0, 1, 2, …, nothing may follow the batch, and bits that only brokers
+// set must be clear. It changes nothing.
 
 import { crc32c } from '../base/crc32c.ts'
 import * as header from './batch-header.ts'
@@ -42,7 +43,8 @@ export interface ValidBatch {
   /** The largest timestamp of its records, -1 where none has one. */
   readonly maxTimestampMs: number
   /**
-   * False when the header claims another maximum. Kafka puts it right, since the time index rests on it: `setTimestamps` does.
+   * False when the header claims another maximum. Kafka puts it right, since the time index rests on it:
+   * `setTimestamps` does.
    */
   readonly maxTimestampRight: boolean
   /** Of the records, before compression. */
