@@ -1,0 +1,151 @@
+// The broker: listeners, the table of APIs, and the partitions of this node, put together. It is given the world (`env`),
+// the logs (`host`) and the cluster's metadata (`controller`), and owns none of them.
+//
+//   new Broker(…) → open() partitions → bind() ports → serve() requests → close()
+
+import { asNodeId, type NodeId } from '../base/brand.ts'
+import type { BrokerConfigs } from '../base/config/broker-configs.ts'
+import type { MetadataView } from '../controller/controller.ts'
+import type { Env } from '../env/env.ts'
+import type { NetAddress } from '../env/network.ts'
+import type { GroupApi, GroupCoordinatorControl } from '../groups/group-api.ts'
+import type { LogHost } from '../replicated/replicated-log.ts'
+import { servedApis } from './api-table.ts'
+import { ClientListener } from './client-listener.ts'
+import { ClusterView } from './cluster-view.ts'
+import { Deadlines } from './deadlines.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { FetchSessions } from './fetch-sessions.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { Partitions } from './partitions.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { QuietLog } from './quiet-log.ts'
+import { RequestBudget } from './request-budget.ts'
+import type { Services } from './services.ts'
+
+export interface ListenerOptions {
+  /** `PLAINTEXT`, or any name that the node is registered with. */
+  readonly name: string
+  /** Port 0 takes a free one. */
+  readonly bind: NetAddress
+}
+
+export interface BrokerOptions {
+  readonly env: Env
+  readonly nodeId: number
+  readonly listeners: readonly ListenerOptions[]
+  readonly config: BrokerConfigs
+  readonly host: LogHost
+  readonly controller: MetadataView
+  readonly groups: GroupApi & GroupCoordinatorControl
+}
+
+export interface BoundListener {
+  readonly name: string
+  /** With the port that was taken. */
+  readonly address: NetAddress
+}
+
+/** Answered bytes that wait for the answer to an earlier request of their connection. */
+const HELD_BYTES_MAX = 64 * 1024 * 1024
+
+export class Broker {
+  readonly partitions: Partitions
+  readonly #services: Services
+  readonly #listeners: readonly ClientListener[]
+  readonly #housekeeping: Housekeeping
+  readonly #budget: RequestBudget
+
+  constructor(options: BrokerOptions) {
+    const { env, config, host, controller, groups } = options
+    const nodeId: NodeId = asNodeId(options.nodeId)
+    this.partitions = new Partitions({ env, nodeId, host, metadata: controller, groups })
+    this.#services = {
+      env,
+      config,
+      host,
+      controller,
+      groups,
+      partitions: this.partitions,
+      cluster: new ClusterView({ nodeId, metadata: controller, partitions: this.partitions }),
+      deadlines: new Deadlines(env),
+      fetchSessions: new FetchSessions({
+        clock: env.clock,
+        random: env.random,
+        slotsMax: config['max.incremental.fetch.session.cache.slots'],
+      }),
+      producerIds: new ProducerIds(controller),
+    }
+    this.#housekeeping = new Housekeeping(this.#services)
+    this.#budget = new RequestBudget({ bytesMax: config['chronik.inflight.bytes.max'] })
+    const dispatcher = new Dispatcher({ apis: servedApis(this.#services), log: env.log })
+    const shared = {
+      network: env.network,
+      clock: env.clock,
+      timers: env.timers,
+      dispatcher,
+      budget: this.#budget,
+      quietLog: new QuietLog(env),
+      counts: { total: 0, byHost: new Map<string, number>() },
+      connectionsMax: config['max.connections'],
+      connectionsPerHostMax: config['max.connections.per.ip'],
+      idleMsMax: config['connections.max.idle.ms'],
+      limits: {
+        requestBytesMax: config['socket.request.max.bytes'],
+        inFlightRequestsMax: config['queued.max.requests'],
+        inFlightBytesMax: config['chronik.connection.inflight.bytes.max'],
+        heldBytesMax: HELD_BYTES_MAX,
+      },
+    }
+    this.#listeners = options.listeners.map(
+      ({ name, bind }) => new ClientListener({ ...shared, name, bind }),
+    )
+  }
+
+  /** Opens the partitions that the metadata gives to this node, and follows its changes from now on. */
+  async open(): Promise<void> {
+    await this.partitions.start()
+    this.#housekeeping.start()
+  }
+
+  /**
+   * Takes the listeners' ports. Fails with NetError `EADDRINUSE` and the like; `close` then frees those that were taken.
+   * Clients connect from now on, but are not answered before `serve`, so that the node can be registered with its ports.
+   */
+  async bind(): Promise<BoundListener[]> {
+    const bound: BoundListener[] = []
+    for (const listener of this.#listeners) {
+      bound.push({ name: listener.name, address: await listener.bind() })
+    }
+    return bound
+  }
+
+  serve(): void {
+    for (const listener of this.#listeners) listener.serve()
+  }
+
+  /** What an operator may want to see. */
+  stats(): {
+    readonly connections: number
+    readonly requestBytes: number
+    readonly fetchSessions: number
+    readonly waiting: number
+  } {
+    let connections = 0
+    for (const listener of this.#listeners) connections += listener.connectionCount
+    return {
+      connections,
+      requestBytes: this.#budget.bytes,
+      fetchSessions: this.#services.fetchSessions.size,
+      waiting: this.#services.deadlines.size,
+    }
+  }
+
+  /** Ends the connections and lets go of the partitions; the log host and the controller are closed after it. */
+  async close(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    this.#housekeeping.close()
+    this.#services.deadlines.close()
+    this.partitions.close()
+  }
+}

@@ -1,0 +1,241 @@
+// One client's connection: frames in, responses out in request order. It reads no further than its bounds allow: requests in
+// flight, bytes of them (its own and the node's), and responses that the peer does not take.
+//
+//   socket → frames → waiting → started (slots, in order) → answered → written
+//
+// A request starts when the one before is accepted (see handler.ts). A slot is written when it and all before it are
+// answered.
+
+import type { Clock } from '../env/env.ts'
+import type { Connection, NetError } from '../env/network.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { FrameSplitter } from '../protocol/frames.ts'
+import type { Answer, Dispatcher, RequestOrigin } from './dispatcher.ts'
+import type { QuietLog } from './quiet-log.ts'
+import type { RequestBudget } from './request-budget.ts'
+
+export interface ConnectionLimits {
+  /** socket.request.max.bytes */
+  readonly requestBytesMax: number
+  /** Requests started and not answered, per connection. */
+  readonly inFlightRequestsMax: number
+  /** Bytes of requests started and not answered, per connection. */
+  readonly inFlightBytesMax: number
+  /** Bytes answered that wait for the answer to an earlier request, per connection. */
+  readonly heldBytesMax: number
+}
+
+export interface ClientConnectionOptions {
+  readonly connection: Connection
+  readonly listener: string
+  readonly dispatcher: Dispatcher
+  readonly limits: ConnectionLimits
+  readonly budget: RequestBudget
+  readonly clock: Clock
+  readonly quietLog: QuietLog
+  readonly onClosed: (connection: ClientConnection) => void
+}
+
+interface Slot {
+  readonly requestBytes: number
+  /** Undefined until answered. */
+  answer: Answer | undefined
+}
+
+export class ClientConnection {
+  readonly remoteHost: string
+  readonly #connection: Connection
+  readonly #options: ClientConnectionOptions
+  readonly #frames: FrameSplitter
+  readonly #origin: RequestOrigin
+  /** Of requests in work that nobody will read the answer of. */
+  readonly #onceClosed = new Set<() => void>()
+  /** Whole frames that have not started; all from the last chunk or before a bound was met. */
+  #waiting: Uint8Array[] = []
+  #slots: Slot[] = []
+  #inFlightBytes = 0
+  /** Answered bytes behind a slot that is not. */
+  #heldBytes = 0
+  /** The last started request is not accepted yet. */
+  #busy = false
+  #serving = false
+  #starting = false
+  #paused = false
+  /** The peer does not take what was written. */
+  #blocked = false
+  #closed = false
+  #lastActiveMs: number
+
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options
+    this.#connection = options.connection
+    this.remoteHost = options.connection.remote.host
+    this.#frames = new FrameSplitter({ frameBytesMax: options.limits.requestBytesMax })
+    this.#origin = {
+      listener: options.listener,
+      clientHost: this.remoteHost,
+      onConnectionClosed: (callback) => {
+        this.#onceClosed.add(callback)
+        return () => this.#onceClosed.delete(callback)
+      },
+    }
+    this.#lastActiveMs = options.clock.monotonicMs()
+    options.connection.start({
+      onData: (chunk) => this.#onData(chunk),
+      onClose: (error) => this.#onClose(error),
+      onDrain: () => {
+        this.#blocked = false
+        this.#pump()
+      },
+    })
+  }
+
+  /** Monotonic; undefined while a request is in work, which is never idle. */
+  get idleSinceMs(): number | undefined {
+    return this.#slots.length === 0 ? this.#lastActiveMs : undefined
+  }
+
+  /** Requests are worked on from now on; until then they wait. */
+  serve(): void {
+    this.#serving = true
+    this.#pump()
+  }
+
+  /** Sends what is queued, then ends. Requests in work are not answered. */
+  close(): void {
+    if (this.#closed) return
+    this.#connection.close()
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#closed) return
+    this.#lastActiveMs = this.#options.clock.monotonicMs()
+    let frames: Uint8Array[]
+    try {
+      frames = this.#frames.push(chunk)
+    } catch (error) {
+      return this.#refusePeer(error)
+    }
+    if (this.#waiting.length === 0) this.#waiting = frames
+    else this.#waiting.push(...frames)
+    this.#pump()
+  }
+
+  /** Starts what may start, and reads on or not. */
+  readonly #pump = (): void => {
+    // A handler that answers at once comes back here through its slot; the loop below goes on instead.
+    if (this.#closed || this.#starting) return
+    this.#starting = true
+    let started = 0
+    while (started < this.#waiting.length && this.#mayStart()) {
+      this.#start(this.#waiting[started++]!)
+      if (this.#closed) break
+    }
+    if (started > 0) this.#waiting = this.#waiting.slice(started)
+    this.#starting = false
+    if (!this.#closed) this.#readOn(this.#waiting.length === 0 && this.#mayStart())
+  }
+
+  #mayStart(): boolean {
+    const { limits, budget } = this.#options
+    return (
+      this.#serving &&
+      !this.#busy &&
+      this.#slots.length < limits.inFlightRequestsMax &&
+      this.#inFlightBytes < limits.inFlightBytesMax &&
+      !this.#blocked &&
+      this.#heldBytes < limits.heldBytesMax &&
+      !budget.exhausted
+    )
+  }
+
+  #readOn(ready: boolean): void {
+    const { budget } = this.#options
+    if (ready) {
+      if (!this.#paused) return
+      this.#paused = false
+      this.#connection.resume()
+      return
+    }
+    if (budget.exhausted) budget.whenRoom(this.#pump)
+    if (this.#paused) return
+    this.#paused = true
+    this.#connection.pause()
+  }
+
+  #start(frame: Uint8Array): void {
+    const slot: Slot = { requestBytes: frame.length, answer: undefined }
+    let started: ReturnType<Dispatcher['start']>
+    try {
+      started = this.#options.dispatcher.start(frame, this.#origin)
+    } catch (error) {
+      return this.#refusePeer(error)
+    }
+    this.#slots.push(slot)
+    this.#inFlightBytes += frame.length
+    this.#options.budget.take(frame.length)
+    const { answer } = started
+    if (!(answer instanceof Promise)) return this.#answered(slot, answer)
+    const blocks = !started.accepted
+    this.#busy = blocks
+    answer.then(
+      (settled) => {
+        if (blocks) this.#busy = false
+        this.#answered(slot, settled)
+      },
+      (error: unknown) => this.#refusePeer(error),
+    )
+  }
+
+  #answered(slot: Slot, answer: Answer): void {
+    if (this.#closed) return
+    slot.answer = answer
+    this.#inFlightBytes -= slot.requestBytes
+    this.#heldBytes += answer.bytes
+    this.#options.budget.give(slot.requestBytes)
+    this.#flush()
+    this.#pump()
+  }
+
+  #flush(): void {
+    let written = 0
+    for (const { answer } of this.#slots) {
+      if (answer === undefined) break
+      written++
+      if (answer.kind === 'close') return this.#connection.close()
+      this.#heldBytes -= answer.bytes
+      if (answer.bytes > 0 && !this.#connection.write(answer.chunks)) this.#blocked = true
+    }
+    if (written === 0) return
+    this.#slots = written === this.#slots.length ? [] : this.#slots.slice(written)
+    this.#lastActiveMs = this.#options.clock.monotonicMs()
+  }
+
+  /** Bytes that no honest client sends, or that ask for what is not served: one line, and the connection ends. */
+  #refusePeer(error: unknown): void {
+    if (this.#closed) return
+    if (!(error instanceof ProtocolError)) throw error
+    this.#options.quietLog.warn('a connection was closed for what it sent', {
+      client: this.remoteHost,
+      listener: this.#options.listener,
+      reason: error.message,
+    })
+    this.#connection.destroy()
+    this.#onClose(undefined)
+  }
+
+  #onClose(_error: NetError | undefined): void {
+    if (this.#closed) return
+    this.#closed = true
+    const { budget } = this.#options
+    budget.forget(this.#pump)
+    for (const slot of this.#slots) {
+      if (slot.answer === undefined) budget.give(slot.requestBytes)
+    }
+    this.#slots = []
+    this.#waiting = []
+    for (const callback of this.#onceClosed) callback()
+    this.#onceClosed.clear()
+    this.#options.onClosed(this)
+  }
+}

@@ -1,0 +1,168 @@
+// From a request's frame to its answer: header, table of served APIs, decode, handle, encode. The table is closed: a key or a
+// version that is not in it ends the connection, but for ApiVersions, whose answer tells the client what it may send.
+
+import { assert } from '../base/assert.ts'
+import type { Logger } from '../env/env.ts'
+import { API_VERSIONS_KEY } from '../protocol/api-keys.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { decodeRequestHeader, type RequestHeader } from '../protocol/headers.ts'
+import type { Message } from '../protocol/message.ts'
+import { encodeResponse } from '../protocol/requests.ts'
+import {
+  Accepted,
+  CLOSE_CONNECTION,
+  NO_REPLY,
+  type Handled,
+  type Outcome,
+  type RequestContext,
+} from './handler.ts'
+
+/** What the connection does in the request's turn. */
+export interface Answer {
+  readonly kind: 'response' | 'none' | 'close'
+  readonly chunks: readonly Uint8Array[]
+  readonly bytes: number
+}
+
+export interface Started {
+  readonly answer: Answer | Promise<Answer>
+  /** The next request of the connection may start although this one is not answered. */
+  readonly accepted: boolean
+}
+
+export interface ApiHandler<Request, Response> {
+  handle(context: RequestContext, request: Request): Handled<Response>
+  /** The answer to `request` where handling it failed as a whole. */
+  failed(request: Request, error: ErrorCode, context: RequestContext): Response
+}
+
+/** One row of the table, with its types closed over. */
+export interface ServedApi {
+  readonly key: number
+  readonly name: string
+  /** Requests below are refused. */
+  readonly minVersion: number
+  readonly maxVersion: number
+  /** As ApiVersions says; below `minVersion` where clients expect to see it. */
+  readonly advertisedMinVersion: number
+  start(context: RequestContext, correlationId: number, body: Uint8Array, log: Logger): Started
+}
+
+/** What a connection says of itself with each request. */
+export type RequestOrigin = Pick<RequestContext, 'listener' | 'clientHost' | 'onConnectionClosed'>
+
+interface ApiSchemas<Request, Response> {
+  readonly key: number
+  readonly name: string
+  readonly minVersion: number
+  readonly maxVersion: number
+  readonly request: Message<Request, unknown>
+  readonly response: Message<unknown, Response>
+}
+
+const NO_ANSWER: Answer = { kind: 'none', chunks: [], bytes: 0 }
+const CLOSE: Answer = { kind: 'close', chunks: [], bytes: 0 }
+
+export function served<Request, Response>(
+  api: ApiSchemas<Request, Response>,
+  handler: ApiHandler<Request, Response>,
+  { minVersion = api.minVersion }: { readonly minVersion?: number } = {},
+): ServedApi {
+  return {
+    key: api.key,
+    name: api.name,
+    minVersion,
+    maxVersion: api.maxVersion,
+    advertisedMinVersion: api.minVersion,
+    start(context, correlationId, body, log) {
+      const { version } = context
+      const request = api.request.decode(body, version)
+      const encode = (outcome: Outcome<Response>): Answer => {
+        if (outcome === NO_REPLY) return NO_ANSWER
+        if (outcome === CLOSE_CONNECTION) return CLOSE
+        return response(encodeResponse(api, version, correlationId, outcome))
+      }
+      const fail = (error: unknown): Answer => {
+        report(log, api.name, version, error)
+        try {
+          return encode(handler.failed(request, ErrorCode.UNKNOWN_SERVER_ERROR, context))
+        } catch (second) {
+          report(log, api.name, version, second)
+          return CLOSE
+        }
+      }
+      try {
+        const handled = handler.handle(context, request)
+        if (handled instanceof Accepted) {
+          return { answer: handled.completed.then(encode).catch(fail), accepted: true }
+        }
+        if (handled instanceof Promise) {
+          return { answer: handled.then(encode).catch(fail), accepted: false }
+        }
+        return { answer: encode(handled), accepted: true }
+      } catch (error) {
+        return { answer: fail(error), accepted: true }
+      }
+    },
+  }
+}
+
+function report(log: Logger, api: string, version: number, error: unknown): void {
+  log.error('a request failed unexpectedly', {
+    api,
+    version,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })
+}
+
+function response(chunks: readonly Uint8Array[]): Answer {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.length
+  return { kind: 'response', chunks, bytes }
+}
+
+export class Dispatcher {
+  readonly #byKey: ReadonlyMap<number, ServedApi>
+  readonly #apiVersions: ServedApi
+  readonly #log: Logger
+
+  constructor(options: { readonly apis: readonly ServedApi[]; readonly log: Logger }) {
+    this.#byKey = new Map(options.apis.map((api) => [api.key, api]))
+    assert(this.#byKey.size === options.apis.length, 'an API is served twice')
+    const apiVersions = this.#byKey.get(API_VERSIONS_KEY)
+    assert(apiVersions !== undefined, 'ApiVersions must be served')
+    this.#apiVersions = apiVersions
+    this.#log = options.log
+  }
+
+  /** Throws ProtocolError where the connection is to be closed. */
+  start(frame: Uint8Array, from: RequestOrigin): Started {
+    const { header, body } = decodeRequestHeader(frame)
+    const { clientId, correlationId } = header
+    const api = this.#find(header)
+    const known = api !== undefined
+    const context = {
+      // KIP-511: an ApiVersions request of an unknown version is answered in version 0, whatever it carries.
+      version: known ? header.apiVersion : 0,
+      versionSupported: known,
+      clientId,
+      listener: from.listener,
+      clientHost: from.clientHost,
+      onConnectionClosed: from.onConnectionClosed,
+    }
+    if (known) return api.start(context, correlationId, body, this.#log)
+    return this.#apiVersions.start(context, correlationId, NO_BYTES, this.#log)
+  }
+
+  /** Undefined for ApiVersions in a version that is not served. */
+  #find(header: RequestHeader): ServedApi | undefined {
+    const api = this.#byKey.get(header.apiKey)
+    if (api === undefined) throw new ProtocolError(`API ${header.apiKey} is not served`)
+    if (header.apiVersion >= api.minVersion && header.apiVersion <= api.maxVersion) return api
+    if (api === this.#apiVersions) return undefined
+    throw new ProtocolError(`${api.name} version ${header.apiVersion} is not served`)
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)

@@ -1,0 +1,62 @@
+// What a broker does now and then: deletes what is past retention, and forgets producers that are gone.
+
+import type { Timer } from '../env/env.ts'
+import type { Services } from './services.ts'
+
+/** Kafka's `producer.id.expiration.check.interval.ms`. */
+const PRODUCER_CHECK_MS = 600_000
+const TIMER_MS_MAX = 0x7fffffff
+
+export class Housekeeping {
+  readonly #services: Pick<Services, 'env' | 'config' | 'partitions'>
+  readonly #timers = new Set<Timer>()
+  #closed = false
+
+  constructor(services: Pick<Services, 'env' | 'config' | 'partitions'>) {
+    this.#services = services
+  }
+
+  start(): void {
+    const { config } = this.#services
+    this.#every(config['log.retention.check.interval.ms'], () => this.#applyRetention())
+    this.#every(PRODUCER_CHECK_MS, () => this.#expireProducers())
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+  }
+
+  /** The next run is scheduled when the last has ended. */
+  #every(intervalMs: number, run: () => Promise<void>): void {
+    const timer = this.#services.env.timers.after(Math.min(intervalMs, TIMER_MS_MAX), () => {
+      this.#timers.delete(timer)
+      run()
+        .catch((error: unknown) => {
+          if (this.#closed) return
+          this.#services.env.log.error('housekeeping failed and will be tried again', {
+            error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+          })
+        })
+        .finally(() => {
+          if (!this.#closed) this.#every(intervalMs, run)
+        })
+    })
+    this.#timers.add(timer)
+  }
+
+  async #applyRetention(): Promise<void> {
+    for (const partition of [...this.#services.partitions.all()]) {
+      if (this.#closed) return
+      await partition.applyRetention()
+    }
+  }
+
+  #expireProducers(): Promise<void> {
+    const expirationMs = this.#services.config['producer.id.expiration.ms']
+    for (const partition of this.#services.partitions.all())
+      partition.producers.expire(expirationMs)
+    return Promise.resolve()
+  }
+}
