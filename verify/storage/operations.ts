@@ -1,0 +1,255 @@
+// The operations of the fuzz. Each changes the store and the model alike, or compares them.
+
+import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../../src/base/brand.ts'
+import type { Prng } from '../../src/env/sim/prng.ts'
+import { StoreError, type Store, type StoredBytes, type StoredLog } from '../../src/storage/store.ts'
+import { makeBatches } from './batches.ts'
+import { expect, FuzzFailure } from './check.ts'
+import { EMPTY, holds, lastEpoch, LogModel, type Image, type StoreModel } from './model.ts'
+import { pickLogConfig, type Plan } from './plan.ts'
+
+/** One life of the store, as the operations see it. */
+export interface Life {
+  readonly store: Store
+  readonly model: StoreModel
+  readonly chance: Prng
+  readonly plan: Plan
+  readonly nowMs: () => number
+  /** Grows with every macrotask: what was accepted in one turn has the same number. */
+  readonly turn: () => number
+  readonly alive: () => boolean
+  readonly note: (text: string) => void
+  /** A failure found where no caller can hear of it. */
+  readonly report: (error: unknown) => void
+  /** For what the operation leaves running; a rejection is a failure of the fuzz. */
+  readonly watch: (promise: Promise<void>) => void
+  readonly counts: Map<string, number>
+}
+
+export type Operation = (life: Life, log: StoredLog, model: LogModel) => void
+
+export function append(large: boolean): Operation {
+  return (life, log, model) => {
+    const { chance, plan } = life
+    if (model.needsEpoch) startEpoch(life, log, model)
+    const at = { base: log.end.offset, epoch: log.end.epoch, nowMs: life.nowMs() }
+    const valueBytesMax = large ? plan.valueBytesLarge : plan.valueBytesSmall
+    const made = makeBatches(chance, at, { batches: chance.between(1, large ? 2 : 4), valueBytesMax })
+    try {
+      log.append(made.bytes, made.summary)
+    } catch (error) {
+      expect(
+        error instanceof StoreError && error.code === 'storage-full',
+        `append failed: ${String(error)}`,
+      )
+      expect(log.end.offset === at.base, 'a refused append was accepted')
+      count(life, 'refused')
+      return
+    }
+    for (const batch of made.batches) model.accept({ kind: 'batch', batch, turn: life.turn() })
+    life.note(`append ${log.id} ${at.base}..${log.end.offset} ${made.bytes.byteLength} bytes`)
+    expect(log.end.offset === model.image.end, 'the end after an append')
+    count(life, large ? 'large' : 'small')
+  }
+}
+
+export const startEpoch: Operation = (life, log, model) => {
+  let epoch = Math.max(lastEpoch(model.image), -1) + life.chance.between(1, 4)
+  // A term belongs to one leader: what it started once never starts elsewhere.
+  while (model.usedEpochs.has(epoch)) epoch++
+  model.usedEpochs.add(epoch)
+  log.startEpoch(asLeaderEpoch(epoch))
+  model.accept({ kind: 'epoch', epoch, turn: life.turn() })
+  model.needsEpoch = false
+  life.note(`epoch ${log.id} ${epoch}@${log.end.offset}`)
+  expect(log.end.epoch === epoch, 'the end after an epoch start')
+  count(life, 'epoch')
+}
+
+export const truncate: Operation = (life, log, model) => {
+  const { chance } = life
+  const { image } = model
+  const borders = [...image.batches.map((batch) => batch.last + 1), ...image.epochs.map((e) => e.start)]
+  const places = borders
+    .filter((offset) => offset >= image.logStart)
+    .flatMap((offset) => image.epochs.map(({ epoch }) => ({ epoch, offset })))
+    .filter((position) => holds(image, position))
+  if (places.length === 0) return
+  // Mostly near the end, as it happens.
+  const to = chance.chance(0.6) ? chance.pick(places.slice(-6)) : chance.pick(places)
+  log.truncate({ epoch: asLeaderEpoch(to.epoch), offset: asOffset(to.offset) })
+  model.accept({ kind: 'truncate', to, turn: life.turn() })
+  model.needsEpoch = true
+  life.note(`truncate ${log.id} to (${to.epoch}, ${to.offset})`)
+  expect(log.end.offset === to.offset && log.end.epoch === to.epoch, 'the end after a truncation')
+  count(life, 'truncate')
+  if (chance.chance(0.6)) {
+    startEpoch(life, log, model)
+    if (chance.chance(0.7)) append(chance.chance(0.3))(life, log, model)
+  }
+}
+
+export const advanceLogStart: Operation = (life, log, model) => {
+  const { image } = model
+  const from = image.logStart
+  if (image.end === from) return
+  const offset = life.chance.between(from + 1, image.end)
+  log.advanceLogStart(asOffset(offset))
+  model.accept({ kind: 'log-start', offset, turn: life.turn() })
+  life.note(`log start ${log.id} ${offset}`)
+  expect(log.logStart === offset, 'the log start')
+  count(life, 'log-start')
+}
+
+export const saveHardState: Operation = (life, log, model) => {
+  const term = log.hardState.term + life.chance.between(1, 3)
+  const votedFor = life.chance.chance(0.3) ? undefined : asNodeId(life.chance.below(5))
+  log.saveHardState({ term, votedFor })
+  model.saveHardState({ term, votedFor })
+  life.note(`hard state ${log.id} ${term}`)
+  count(life, 'hard-state')
+}
+
+export function create(life: Life, id: string): void {
+  const { store, model, chance } = life
+  const options = { directory: `topic-${id}`, config: pickLogConfig(chance) }
+  let log: StoredLog
+  try {
+    log = store.create(asLogId(id), options)
+  } catch (error) {
+    expect(error instanceof StoreError && error.code === 'storage-full', `create: ${String(error)}`)
+    count(life, 'refused')
+    return
+  }
+  expect(log.end.offset === 0 && log.end.epoch === -1, 'a new log is empty')
+  const hardState = log.hardState
+  const made = new LogModel(id, log.incarnation, { image: EMPTY, hardState, createDurable: false })
+  model.created(made)
+  life.note(`create ${id} as ${log.incarnation}`)
+  listen(life, log, made)
+  count(life, 'create')
+}
+
+export const drop: Operation = (life, log, model) => {
+  life.store.drop(log.id)
+  model.dropped = true
+  life.note(`drop ${log.id} ${log.incarnation}`)
+  expect(life.store.get(log.id) === undefined, 'a dropped log is served')
+  count(life, 'drop')
+}
+
+/** What the store reports durable, the model holds it to. */
+export function listen(life: Life, log: StoredLog, model: LogModel): void {
+  log.onDurable((durable) => {
+    if (!life.alive()) return
+    const { epoch, offset } = durable
+    life.note(`durable ${log.id} (${epoch}, ${offset})`)
+    if (offset !== log.durable.offset || epoch !== log.durable.epoch) {
+      life.report(new FuzzFailure('onDurable and durable differ'))
+    }
+    if (offset > log.end.offset || epoch > log.end.epoch) {
+      life.report(new FuzzFailure(`log ${log.id}: durable (${epoch}, ${offset}) above the end`))
+    }
+    model.reportedDurable(durable)
+    model.hardStateDurable(log.durableHardState)
+  })
+}
+
+export const read: Operation = (life, log, model) => {
+  const { chance } = life
+  const { image } = model
+  const from = chance.between(image.logStart, image.end)
+  const borders = image.batches.map((batch) => batch.last + 1).filter((border) => border > from)
+  const below = borders.length === 0 ? image.end : chance.pick(borders)
+  const maxBytes = chance.pick([1, 200, 3_000, 1 << 20])
+  const { accepted } = model
+  const untouched = (): boolean => model.accepted === accepted && !model.dropped
+  const result = log.read({ from: asOffset(from), below: asOffset(below), maxBytes })
+  count(life, result instanceof Promise ? 'read from disk' : 'read from memory')
+  const check = (bytes: StoredBytes): void =>
+    checkRead({ before: image, now: model.image }, { from, below, maxBytes }, bytes)
+  if (!(result instanceof Promise)) {
+    check(result)
+    return
+  }
+  life.watch(
+    result.then(check, (error: unknown) => {
+      // The log changed meanwhile: what was asked for may be gone.
+      const gone = error instanceof StoreError && ['offset-out-of-range', 'closed'].includes(error.code)
+      expect(gone && !untouched(), `read ${log.id} ${from}..${below}: ${String(error)}`)
+    }),
+  )
+}
+
+function checkRead(
+  images: { readonly before: Image; readonly now: Image },
+  request: { readonly from: number; readonly below: number; readonly maxBytes: number },
+  got: StoredBytes,
+): void {
+  const bytes = Buffer.concat(got.chunks)
+  expect(bytes.byteLength === got.bytes, 'a read that counts its bytes wrong')
+  const reasons = [images.before, images.now].map((image) => {
+    const wanted = image.batches.filter(
+      (batch) => batch.last >= request.from && batch.base < request.below,
+    )
+    let at = 0
+    let taken = 0
+    for (const batch of wanted) {
+      if (at === bytes.byteLength) break
+      if (!bytes.subarray(at, at + batch.bytes.byteLength).equals(batch.bytes)) {
+        return `differs at ${batch.base}`
+      }
+      at += batch.bytes.byteLength
+      taken++
+      if (batch.last + 1 === got.next && at !== bytes.byteLength) return 'goes on after its end'
+    }
+    if (at !== bytes.byteLength) return `${bytes.byteLength - at} bytes too many`
+    if (taken === 0 && wanted.length > 0) return 'empty'
+    if (taken > 1 && bytes.byteLength > request.maxBytes) return 'more than asked for'
+    const next = taken === 0 ? request.from : wanted[taken - 1]!.last + 1
+    return got.next === next ? undefined : `next ${got.next} instead of ${next}`
+  })
+  const { from, below, maxBytes } = request
+  expect(
+    reasons.includes(undefined),
+    `read ${from}..${below} of at most ${maxBytes}: ${String(reasons[0])}`,
+  )
+}
+
+export const saveSnapshot: Operation = (life, log, model) => {
+  const { image } = model
+  if (image.epochs.length === 0) return
+  const at = log.end
+  const key = `${at.epoch}@${at.offset}`
+  const bytes = life.chance.bytes(life.chance.between(1, 300))
+  const saved = model.snapshots.get(key) ?? []
+  model.snapshots.set(key, [...saved, bytes])
+  log.snapshots.save(at, bytes)
+  life.note(`snapshot ${log.id} ${key}`)
+  count(life, 'snapshot')
+}
+
+export const latestSnapshot: Operation = (life, log, model) => {
+  const upTo = life.chance.between(model.image.logStart, model.image.end)
+  const { accepted } = model
+  life.watch(
+    log.snapshots.latest(asOffset(upTo)).then((found) => {
+      if (found === undefined || model.accepted !== accepted || model.dropped) return
+      const { epoch, offset } = found.at
+      expect(offset <= upTo, `snapshot at ${offset} asked up to ${upTo}`)
+      expect(holds(model.image, found.at), `snapshot at (${epoch}, ${offset}), which the log lacks`)
+      const saved = model.snapshots.get(`${epoch}@${offset}`) ?? []
+      const same = saved.some((bytes) => Buffer.from(bytes).equals(found.bytes))
+      expect(same, `snapshot at (${epoch}, ${offset}) was never saved so`)
+      count(life, 'snapshot found')
+    }),
+  )
+}
+
+export const configure: Operation = (life, log) => {
+  log.configure(pickLogConfig(life.chance))
+}
+
+function count(life: Life, what: string): void {
+  life.counts.set(what, (life.counts.get(what) ?? 0) + 1)
+}

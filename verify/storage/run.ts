@@ -1,0 +1,352 @@
+// One seed of the fuzz: lives of a store, one after the other, on one simulated disk, each ended by a kill, a power cut
+// or a close, at any step of its disk operations; after each recovery the store must be what the model allows.
+
+import type { SimHost } from '../../src/env/sim/sim-host.ts'
+import { Simulation } from '../../src/env/sim/simulation.ts'
+import { openStore } from '../../src/storage/open-store.ts'
+import type { Store, StoredLog } from '../../src/storage/store.ts'
+import { checkRecovered, checkSegments, checkTimestamps, expect, FuzzFailure, readAll } from './check.ts'
+import { StoreModel, type LogModel } from './model.ts'
+import * as operations from './operations.ts'
+import type { Life, Operation } from './operations.ts'
+import { makePlan, type Feature, type FuzzOptions, type Plan } from './plan.ts'
+
+const DIRECTORY = '/data'
+/** Virtual time in which anything that was asked for must have happened. */
+const PATIENCE_MS = 120_000
+const NOTES_KEPT = 120
+
+export interface FuzzResult {
+  readonly failure: unknown
+  /** What was done last, oldest first. */
+  readonly notes: readonly string[]
+  readonly counts: ReadonlyMap<string, number>
+  readonly traceHash: string
+  readonly events: number
+}
+
+export async function fuzzSeed(options: FuzzOptions): Promise<FuzzResult> {
+  const run = new FuzzRun(options)
+  let failure: unknown
+  try {
+    await run.run()
+  } catch (error) {
+    failure = error
+  }
+  return run.result(failure)
+}
+
+/** The process ended while something was awaited. */
+class Crashed extends Error {
+  override readonly name = 'Crashed'
+}
+
+class FuzzRun {
+  readonly #simulation: Simulation
+  readonly #host: SimHost
+  readonly #plan: Plan
+  readonly #model = new StoreModel()
+  readonly #notes: string[] = []
+  readonly #counts = new Map<string, number>()
+  #turn = 0
+  #failure: { readonly error: unknown } | undefined
+  /** Faults that may end the process by `fatal` are on. */
+  #mayDie = false
+  #stepsLeft = Number.POSITIVE_INFINITY
+
+  constructor(options: FuzzOptions) {
+    const log = (line: string): void => this.#note(line)
+    this.#simulation = new Simulation(options.seed, { log })
+    this.#plan = makePlan(this.#simulation.chance, options)
+    this.#host = this.#simulation.host('node')
+    this.#host.onDiskStep = () => {
+      this.#stepsLeft--
+      if (this.#stepsLeft === 0) this.#crash('in mid-work')
+    }
+  }
+
+  result(failure: unknown): FuzzResult {
+    const { traceHash, events } = this.#simulation
+    return { failure, notes: this.#notes, counts: this.#counts, traceHash, events }
+  }
+
+  async run(): Promise<void> {
+    for (let round = 0; round < this.#plan.rounds; round++) {
+      this.#note(`--- life ${round}`)
+      try {
+        await this.#live()
+      } catch (error) {
+        if (!(error instanceof Crashed)) throw error
+      }
+      this.#checkFatals()
+      this.#die()
+    }
+    this.#note('--- last recovery')
+    const store = await this.#recover()
+    await this.#await(store.close())
+    this.#host.kill()
+  }
+
+  async #live(): Promise<void> {
+    const chance = this.#simulation.chance
+    for (let crashes = 0; this.#on('recovery-crash') && crashes < 4 && chance.chance(0.4); crashes++) {
+      await this.#crashInRecovery()
+    }
+    const store = await this.#recover()
+    const life = this.#life(store)
+    for (const log of store.logs()) operations.listen(life, log, this.#liveModel(log))
+    if (chance.chance(0.75)) this.#stepsLeft = chance.between(1, chance.pick([10, 100, 1_000]))
+    await this.#work(life)
+    await this.#calmDown(life)
+    if (this.#on('close') && chance.chance(0.4)) {
+      const flushed = this.#model.flushing()
+      await this.#await(store.close())
+      flushed()
+      this.#note('closed')
+    }
+  }
+
+  async #crashInRecovery(): Promise<void> {
+    const { chance } = this.#simulation
+    this.#stepsLeft = chance.between(1, chance.pick([5, 20, 80]))
+    const opening = openStore(this.#host.boot(), { directory: DIRECTORY, ...this.#plan.store })
+    try {
+      await this.#await(opening)
+    } catch (error) {
+      if (!(error instanceof Crashed)) throw error
+      this.#count('recoveries crashed')
+    }
+    // It came through before its time: nothing was reported yet.
+    this.#stepsLeft = Number.POSITIVE_INFINITY
+    this.#checkFatals()
+    this.#die()
+  }
+
+  async #recover(): Promise<Store> {
+    this.#stepsLeft = Number.POSITIVE_INFINITY
+    const { chance } = this.#simulation
+    const env = this.#host.boot()
+    const store = await this.#await(openStore(env, { directory: DIRECTORY, ...this.#plan.store }))
+    const settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
+    await checkRecovered(this.#model, store, settle, chance)
+    for (const log of store.logs()) await checkTimestamps(this.#liveModel(log).image, log, settle, chance)
+    this.#count('recoveries')
+    this.#note(`recovered ${[...store.logs()].map((log) => `${log.id}:${log.end.offset}`).join(' ')}`)
+    return store
+  }
+
+  async #work(life: Life): Promise<void> {
+    const { chance } = life
+    for (let done = 0; done < this.#plan.operations; ) {
+      this.#turn++
+      for (let burst = chance.between(1, 5); burst > 0; burst--) {
+        this.#operate(life)
+        done++
+      }
+      await this.#pass(chance.chance(0.1) ? chance.float() * 60 : chance.float() * 0.6)
+      if (chance.chance(0.08)) await this.#flush(life)
+      if (chance.chance(0.03)) this.#startFault()
+    }
+  }
+
+  #operate(life: Life): void {
+    const { chance } = life
+    const id = `log-${chance.below(this.#plan.logs)}`
+    const log = [...life.store.logs()].find((one) => one.id === id)
+    if (log === undefined) {
+      operations.create(life, id)
+      return
+    }
+    this.#pickOperation(life)(life, log, this.#liveModel(log))
+  }
+
+  #pickOperation(life: Life): Operation {
+    const weighted: [number, Operation, Feature?][] = [
+      [10, operations.append(false)],
+      [4, operations.append(true), 'large'],
+      [1, operations.startEpoch],
+      [2, operations.truncate, 'truncate'],
+      [1, operations.advanceLogStart, 'log-start'],
+      [1, operations.saveHardState, 'hard-state'],
+      [0.7, operations.drop, 'drop'],
+      [4, operations.read, 'reads'],
+      [1, operations.saveSnapshot, 'snapshots'],
+      [1, operations.latestSnapshot, 'snapshots'],
+      [0.3, operations.configure],
+    ]
+    const usable = weighted.filter(([, , feature]) => feature === undefined || this.#on(feature))
+    let draw = life.chance.float() * usable.reduce((sum, [weight]) => sum + weight, 0)
+    for (const [weight, operation] of usable) {
+      draw -= weight
+      if (draw < 0) return operation
+    }
+    return operations.append(false)
+  }
+
+  async #flush(life: Life): Promise<void> {
+    this.#endFullDisk()
+    const flushed = this.#model.flushing()
+    const flushing = life.store.flush()
+    if (life.chance.chance(0.5)) {
+      life.watch(flushing.then(() => this.#flushed(flushed)))
+      return
+    }
+    await this.#await(flushing)
+    this.#flushed(flushed)
+  }
+
+  #flushed(flushed: () => void): void {
+    if (!this.#host.alive) return
+    flushed()
+    this.#note('flushed')
+    this.#count('flush')
+  }
+
+  #startFault(): void {
+    const { chance } = this.#simulation
+    const kind = chance.pick(['full-disk', 'sync-error', 'stall'] as const)
+    if (!this.#on(kind)) return
+    this.#note(`fault: ${kind}`)
+    this.#count(kind)
+    if (kind === 'stall') {
+      this.#host.stallDisk(chance.float() * 100)
+    } else if (kind === 'full-disk') {
+      const { files } = this.#host
+      files.capacityBytes = files.usedBytes + chance.pick([0, 1_000, 10_000])
+    } else {
+      this.#mayDie = true
+      this.#host.faults.add({ operation: chance.pick(['sync', 'sync', 'write']), code: 'EIO', probability: 0.05 })
+    }
+  }
+
+  #endFullDisk(): void {
+    this.#host.files.capacityBytes = Number.MAX_SAFE_INTEGER
+  }
+
+  /** Space returns; then the store must take appends again, make all of it durable, and still agree with the model. */
+  async #calmDown(life: Life): Promise<void> {
+    const { store } = life
+    const fullBefore = store.full
+    this.#endFullDisk()
+    await this.#until(() => !store.full, 'the store stays full with space on the disk')
+    if (fullBefore) this.#count('full and back')
+    await this.#flush(life)
+    await this.#pass(life.chance.float() * 100)
+    const settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
+    for (const log of store.logs()) {
+      const { image } = this.#liveModel(log)
+      const bytes = await readAll(log, settle, life.chance)
+      const expected = Buffer.concat(image.batches.map((batch) => batch.bytes))
+      expect(expected.equals(bytes), `log ${log.id} differs from what was appended`)
+      checkSegments(image, log)
+      await checkTimestamps(image, log, settle, life.chance)
+    }
+  }
+
+  /** Ends the life, if nothing did yet. A failed sync is followed by a power cut: what it covered may be gone. */
+  #die(): void {
+    const { chance } = this.#simulation
+    this.#stepsLeft = Number.POSITIVE_INFINITY
+    const diedOfFault = this.#host.fatals.length > 0
+    if (this.#host.alive) this.#crash('at the end')
+    if (diedOfFault || (this.#on('power') && chance.chance(0.3))) {
+      this.#note('power cut after death')
+      this.#host.powerCut()
+    }
+    this.#host.fatals.length = 0
+    this.#host.faults.clear()
+    this.#mayDie = false
+    this.#endFullDisk()
+  }
+
+  #crash(when: string): void {
+    const cut = this.#on('power') && this.#simulation.chance.chance(0.6)
+    this.#note(`${cut ? 'power cut' : 'kill'} ${when}`)
+    this.#count(cut ? 'power cuts' : 'kills')
+    if (cut) this.#host.powerCut()
+    else this.#host.kill()
+  }
+
+  #checkFatals(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+    const [first] = this.#host.fatals
+    expect(first === undefined || this.#mayDie, `the store ended the process: ${first}`)
+  }
+
+  #liveModel(log: StoredLog): LogModel {
+    const model = this.#model.live(log.id)
+    expect(model !== undefined, `log ${log.id} is not in the model`)
+    return model
+  }
+
+  #life(store: Store): Life {
+    const simulation = this.#simulation
+    const report = (error: unknown): void => {
+      this.#failure ??= { error }
+    }
+    return {
+      store,
+      model: this.#model,
+      chance: simulation.chance,
+      plan: this.#plan,
+      nowMs: () => 1_767_225_600_000 + Math.floor(simulation.nowMs),
+      turn: () => this.#turn,
+      alive: () => this.#host.alive,
+      note: (text) => this.#note(text),
+      report,
+      watch: (promise) => void promise.catch(report),
+      counts: this.#counts,
+    }
+  }
+
+  async #pass(ms: number): Promise<void> {
+    const untilMs = this.#simulation.nowMs + ms
+    await this.#simulation.run({ untilMs, until: () => this.#over })
+    this.#throwIfOver()
+  }
+
+  async #until(done: () => boolean, otherwise: string): Promise<void> {
+    const untilMs = this.#simulation.nowMs + PATIENCE_MS
+    const eventsMax = 2_000_000
+    await this.#simulation.run({ untilMs, eventsMax, until: () => done() || this.#over })
+    this.#throwIfOver()
+    expect(done(), otherwise)
+  }
+
+  async #await<T>(promise: Promise<T>): Promise<T> {
+    let settled = false
+    const mark = (): void => {
+      settled = true
+    }
+    promise.then(mark, mark)
+    await this.#until(() => settled, 'what was asked for never happened')
+    return promise
+  }
+
+  get #over(): boolean {
+    return !this.#host.alive || this.#failure !== undefined
+  }
+
+  #throwIfOver(): void {
+    this.#checkFatals()
+    if (!this.#host.alive) throw new Crashed('the process ended')
+  }
+
+  #on(feature: Feature): boolean {
+    return this.#plan.features.has(feature)
+  }
+
+  #note(text: string): void {
+    this.#notes.push(`${this.#simulation.nowMs.toFixed(3)} ${text}`)
+    if (this.#notes.length > NOTES_KEPT) this.#notes.shift()
+  }
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1)
+  }
+}
+
+export function describeFailure(failure: unknown): string {
+  if (failure instanceof FuzzFailure) return failure.message
+  return failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
+}
