@@ -45,13 +45,14 @@ function reproduction(options: FuzzOptions): string {
   return parts.join(' ')
 }
 
-/** Leaves out what is not needed for a failure, whichever failure it then is. */
-async function shrink(first: FuzzOptions): Promise<FuzzOptions> {
+/** Leaves out what is not needed for this failure. */
+async function shrink(first: FuzzOptions, failure: unknown): Promise<FuzzOptions> {
   let best = first
   const attempt = async (options: FuzzOptions): Promise<boolean> => {
-    const fails = (await fuzzSeed(options)).failure !== undefined
-    if (fails) best = options
-    return fails
+    const result = await fuzzSeed(options)
+    const same = result.failure !== undefined && kindOf(result.failure) === kindOf(failure)
+    if (same) best = options
+    return same
   }
   for (const feature of FEATURES) {
     await attempt({ ...best, without: [...(best.without ?? []), feature] })
@@ -61,8 +62,13 @@ async function shrink(first: FuzzOptions): Promise<FuzzOptions> {
   return best
 }
 
+/** The message without its numbers. */
+function kindOf(failure: unknown): string {
+  return describeFailure(failure).replaceAll(/\d+/g, 'N').slice(0, 60)
+}
+
 async function reportFailure(options: FuzzOptions, result: FuzzResult): Promise<void> {
-  const smallest = values['no-shrink'] ? options : await shrink(options)
+  const smallest = values['no-shrink'] ? options : await shrink(options, result.failure)
   const last = values['no-shrink'] ? result : await fuzzSeed(smallest)
   console.log(last.notes.slice(values.verbose ? -120 : -40).join('\n'))
   console.log(describeFailure(last.failure))

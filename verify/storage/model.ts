@@ -97,7 +97,11 @@ export class LogModel {
   constructor(
     id: string,
     incarnation: number,
-    options: { readonly image: Image; readonly hardState: HardState; readonly createDurable: boolean },
+    options: {
+      readonly image: Image
+      readonly hardState: HardState
+      readonly createDurable: boolean
+    },
   ) {
     this.id = id
     this.incarnation = incarnation
@@ -214,7 +218,9 @@ export class StoreModel {
   }
 
   allLive(): LogModel[] {
-    return [...this.#logs.values()].map((all) => all.at(-1)).filter((log) => log?.dropped === false) as LogModel[]
+    return [...this.#logs.values()]
+      .map((all) => all.at(-1))
+      .filter((log) => log?.dropped === false) as LogModel[]
   }
 
   created(log: LogModel): void {

@@ -2,7 +2,12 @@
 
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../../src/base/brand.ts'
 import type { Prng } from '../../src/env/sim/prng.ts'
-import { StoreError, type Store, type StoredBytes, type StoredLog } from '../../src/storage/store.ts'
+import {
+  StoreError,
+  type Store,
+  type StoredBytes,
+  type StoredLog,
+} from '../../src/storage/store.ts'
 import { makeBatches } from './batches.ts'
 import { expect, FuzzFailure } from './check.ts'
 import { EMPTY, holds, lastEpoch, LogModel, type Image, type StoreModel } from './model.ts'
@@ -34,7 +39,10 @@ export function append(large: boolean): Operation {
     if (model.needsEpoch) startEpoch(life, log, model)
     const at = { base: log.end.offset, epoch: log.end.epoch, nowMs: life.nowMs() }
     const valueBytesMax = large ? plan.valueBytesLarge : plan.valueBytesSmall
-    const made = makeBatches(chance, at, { batches: chance.between(1, large ? 2 : 4), valueBytesMax })
+    const made = makeBatches(chance, at, {
+      batches: chance.between(1, large ? 2 : 4),
+      valueBytesMax,
+    })
     try {
       log.append(made.bytes, made.summary)
     } catch (error) {
@@ -69,7 +77,10 @@ export const startEpoch: Operation = (life, log, model) => {
 export const truncate: Operation = (life, log, model) => {
   const { chance } = life
   const { image } = model
-  const borders = [...image.batches.map((batch) => batch.last + 1), ...image.epochs.map((e) => e.start)]
+  const borders = [
+    ...image.batches.map((batch) => batch.last + 1),
+    ...image.epochs.map((e) => e.start),
+  ]
   const places = borders
     .filter((offset) => offset >= image.logStart)
     .flatMap((offset) => image.epochs.map(({ epoch }) => ({ epoch, offset })))
@@ -175,7 +186,8 @@ export const read: Operation = (life, log, model) => {
   life.watch(
     result.then(check, (error: unknown) => {
       // The log changed meanwhile: what was asked for may be gone.
-      const gone = error instanceof StoreError && ['offset-out-of-range', 'closed'].includes(error.code)
+      const gone =
+        error instanceof StoreError && ['offset-out-of-range', 'closed'].includes(error.code)
       expect(gone && !untouched(), `read ${log.id} ${from}..${below}: ${String(error)}`)
     }),
   )

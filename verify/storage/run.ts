@@ -5,7 +5,14 @@ import type { SimHost } from '../../src/env/sim/sim-host.ts'
 import { Simulation } from '../../src/env/sim/simulation.ts'
 import { openStore } from '../../src/storage/open-store.ts'
 import type { Store, StoredLog } from '../../src/storage/store.ts'
-import { checkRecovered, checkSegments, checkTimestamps, expect, FuzzFailure, readAll } from './check.ts'
+import {
+  checkRecovered,
+  checkSegments,
+  checkTimestamps,
+  expect,
+  FuzzFailure,
+  readAll,
+} from './check.ts'
 import { StoreModel, type LogModel } from './model.ts'
 import * as operations from './operations.ts'
 import type { Life, Operation } from './operations.ts'
@@ -89,7 +96,11 @@ class FuzzRun {
 
   async #live(): Promise<void> {
     const chance = this.#simulation.chance
-    for (let crashes = 0; this.#on('recovery-crash') && crashes < 4 && chance.chance(0.4); crashes++) {
+    for (
+      let crashes = 0;
+      this.#on('recovery-crash') && crashes < 4 && chance.chance(0.4);
+      crashes++
+    ) {
       await this.#crashInRecovery()
     }
     const store = await this.#recover()
@@ -129,15 +140,18 @@ class FuzzRun {
     const store = await this.#await(openStore(env, { directory: DIRECTORY, ...this.#plan.store }))
     const settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
     await checkRecovered(this.#model, store, settle, chance)
-    for (const log of store.logs()) await checkTimestamps(this.#liveModel(log).image, log, settle, chance)
+    for (const log of store.logs())
+      await checkTimestamps(this.#liveModel(log).image, log, settle, chance)
     this.#count('recoveries')
-    this.#note(`recovered ${[...store.logs()].map((log) => `${log.id}:${log.end.offset}`).join(' ')}`)
+    this.#note(
+      `recovered ${[...store.logs()].map((log) => `${log.id}:${log.end.offset}`).join(' ')}`,
+    )
     return store
   }
 
   async #work(life: Life): Promise<void> {
     const { chance } = life
-    for (let done = 0; done < this.#plan.operations; ) {
+    for (let done = 0; done < this.#plan.operations;) {
       this.#turn++
       for (let burst = chance.between(1, 5); burst > 0; burst--) {
         this.#operate(life)
@@ -215,7 +229,11 @@ class FuzzRun {
       files.capacityBytes = files.usedBytes + chance.pick([0, 1_000, 10_000])
     } else {
       this.#mayDie = true
-      this.#host.faults.add({ operation: chance.pick(['sync', 'sync', 'write']), code: 'EIO', probability: 0.05 })
+      this.#host.faults.add({
+        operation: chance.pick(['sync', 'sync', 'write']),
+        code: 'EIO',
+        probability: 0.05,
+      })
     }
   }
 
