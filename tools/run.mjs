@@ -24,6 +24,7 @@ const tool = (name, path) => join(root, 'node_modules', name, path)
 
 /** Tasks that are one program, run with the arguments that follow `--`. */
 const programs = {
+  bench: 'bench/run.ts',
   docs: 'tools/docs.ts',
   'lint-config': 'tools/lint-config.ts',
 }
