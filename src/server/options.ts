@@ -1,0 +1,102 @@
+// What a node is started with. The command line and embedding programs give the same options, checked the same way.
+
+import type { ConfigTexts } from '../base/config/resolve.ts'
+import { validateBrokerConfigs } from '../base/config/validate.ts'
+import type { Env } from '../env/env.ts'
+
+export interface ListenerOptions {
+  /** As in Kafka's `listeners`: clients of a listener are told the addresses of the listeners of that name. */
+  readonly name: string
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** What clients are told to connect to; absent: where it listens. */
+  readonly advertisedHost?: string
+  readonly advertisedPort?: number
+}
+
+export interface ChronikOptions {
+  /** Kafka's `node.id`; 1 when absent. */
+  readonly nodeId?: number
+  /** Absolute path, created when missing. Absent: a temporary directory that goes when the node stops. */
+  readonly dataDir?: string
+  /** Absent: one named PLAINTEXT on a free port of 127.0.0.1. */
+  readonly listeners?: readonly ListenerOptions[]
+  /** Where `/livez` and `/readyz` are answered; absent: nowhere. */
+  readonly http?: { readonly host: string; readonly port: number }
+  /** Broker configs by Kafka's names, as text: `{ 'num.partitions': '4' }`. */
+  readonly config?: Readonly<Record<string, string>>
+  /** The world to run in; absent: the real one. */
+  readonly env?: Env
+}
+
+/** The options can't be used; the message says why and what to do. */
+export class OptionsError extends Error {
+  override readonly name = 'OptionsError'
+}
+
+/** Configs that have an option of their own here. */
+const HELD_BY_OPTIONS: Readonly<Record<string, keyof ChronikOptions>> = {
+  'node.id': 'nodeId',
+  'log.dirs': 'dataDir',
+  listeners: 'listeners',
+  'advertised.listeners': 'listeners',
+}
+
+export const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
+  { name: 'PLAINTEXT', host: '127.0.0.1', port: 0 },
+]
+
+/** Throws OptionsError for an unknown or invalid config, and for listeners that can't be told apart. */
+export function checkOptions({
+  nodeId = 1,
+  listeners = DEFAULT_LISTENERS,
+  config = {},
+}: ChronikOptions): ConfigTexts {
+  if (!Number.isInteger(nodeId) || nodeId < 0 || nodeId > 2 ** 31 - 1) {
+    throw new OptionsError(`nodeId ${nodeId}: give an integer from 0 to 2147483647`)
+  }
+  if (listeners.length === 0) throw new OptionsError('listeners: give at least one')
+  const names = new Set(listeners.map(({ name }) => name))
+  if (names.size < listeners.length) throw new OptionsError('listeners: two have the same name')
+  for (const [name, option] of Object.entries(HELD_BY_OPTIONS)) {
+    if (Object.hasOwn(config, name)) throw new OptionsError(`config ${name}: give it as ${option}`)
+  }
+  const texts = new Map(Object.entries(config))
+  const refused = validateBrokerConfigs(texts)
+  if (refused !== undefined) throw new OptionsError(refused)
+  return texts
+}
+
+/** As DescribeConfigs shows them: the configs that were given, and those that follow from the other options. */
+export function staticConfigTexts(
+  given: ConfigTexts,
+  node: {
+    readonly nodeId: number
+    readonly dataDir: string
+    readonly listeners: readonly ListenerOptions[]
+  },
+): ConfigTexts {
+  const advertised = node.listeners.filter(({ advertisedHost }) => advertisedHost !== undefined)
+  return new Map([
+    ...given,
+    ['node.id', String(node.nodeId)],
+    ['log.dirs', node.dataDir],
+    [
+      'listeners',
+      node.listeners.map(({ name, host, port }) => addressText(name, host, port)).join(),
+    ],
+    [
+      'advertised.listeners',
+      advertised
+        .map(({ name, host, port, advertisedHost, advertisedPort }) =>
+          addressText(name, advertisedHost ?? host, advertisedPort ?? port),
+        )
+        .join(),
+    ],
+  ])
+}
+
+function addressText(name: string, host: string, port: number): string {
+  return `${name}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
