@@ -3,6 +3,7 @@
 // Does: v1-5. There is one directory, and no replica moves between directories.
 // Does not: the total size of the file system, which is not known here (-1).
 
+import { DiskError, type Disk } from '../../env/disk.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { RequestOf, ResponseInputOf } from '../../protocol/message.ts'
 import type { describeLogDirs } from '../../protocol/messages/describe-log-dirs.ts'
@@ -14,6 +15,16 @@ type Request = RequestOf<typeof describeLogDirs>
 type Response = ResponseInputOf<typeof describeLogDirs>
 type TopicAnswer = Response['results'][number]['topics'][number]
 
+/** -1 where the disk can't tell. */
+async function freeBytes(disk: Disk, path: string): Promise<number> {
+  try {
+    return await disk.freeBytes(path)
+  } catch (error) {
+    if (error instanceof DiskError) return -1
+    throw error
+  }
+}
+
 export class DescribeLogDirsHandler implements ApiHandler<Request, Response> {
   readonly #services: Services
 
@@ -24,7 +35,7 @@ export class DescribeLogDirsHandler implements ApiHandler<Request, Response> {
   async handle(_context: RequestContext, request: Request): Promise<Response> {
     const { env, config } = this.#services
     const logDir = config['log.dirs']
-    const usableBytes = await env.disk.freeBytes(logDir)
+    const usableBytes = await freeBytes(env.disk, logDir)
     return {
       throttleTimeMs: 0,
       errorCode: ErrorCode.NONE,
