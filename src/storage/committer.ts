@@ -153,6 +153,7 @@ export class Committer {
         return true
       }
       if (op.kind === 'truncate' && !this.#resolved(log, op)) return true
+      if (op.kind === 'create' && !op.isFree()) return true
       const opened: boolean = compound || op.kind === 'truncate'
       if (op.kind === 'truncate' && !this.#compoundFits(group, log)) return this.#stall(log, group)
       if (!opened && !this.#fits(group, op)) return this.#stall(log, group, op)
@@ -192,6 +193,8 @@ export class Committer {
       case 'drop':
         this.#add(group, log, { type: 'drop', incarnation })
         this.#filesFollow(group, log)
+        log.dropJournaled = true
+        if (log.successor !== undefined) this.wake(log.successor)
         return
       case 'marker':
         group.markers.push(op.reached)
@@ -275,7 +278,7 @@ export class Committer {
       const crc = crc32c(data)
       const record = { type: 'copy', incarnation: log.incarnation, ...rangeOf(piece), crc } as const
       // The frame gives the piece its new place when it is written.
-      this.#addCopy(group, record, { piece, data, crc })
+      this.#addCopy(group, log, record, { piece, data, crc })
     }
     log.copyUpTo = 0
     return true
@@ -307,10 +310,12 @@ export class Committer {
 
   #addCopy(
     group: Group,
+    log: Log,
     record: JournalRecord,
     blob: { readonly piece: Piece; readonly data: Uint8Array; readonly crc: number },
   ): void {
     group.frame.add(record, blob)
+    this.#touch(group, log)
   }
 
   #touch(group: Group, log: Log): Touched {
@@ -318,6 +323,7 @@ export class Committer {
     if (touched === undefined) {
       touched = { marks: 0, hardState: undefined, files: false }
       group.touched.set(log, touched)
+      log.committing = true
     }
     return touched
   }
@@ -376,6 +382,7 @@ export class Committer {
   }
 
   #settle(group: Group): void {
+    for (const log of group.touched.keys()) log.committing = false
     for (const [log, { marks, hardState, files }] of group.touched) {
       log.reachedDurable(marks, hardState)
       if (files) this.#hooks.filesMayFollow(log)

@@ -32,8 +32,9 @@ async function format(env: StoreEnv, directory: string): Promise<string> {
   // Its directory sync makes the two folders durable as well.
   await writeCheckpoint(disk, directory, empty, async () => {})
   const directoryId = newDirectoryId(env.random)
-  await writeIdentity(disk, directory, directoryId)
+  // Before the identity: where that is found, nothing above it needs care again.
   await syncParents(disk, directory)
+  await writeIdentity(disk, directory, directoryId)
   return directoryId
 }
 
@@ -55,8 +56,8 @@ async function refuseData(disk: Disk, directory: string): Promise<void> {
 
 /** The directory itself and those above it that may have been made for it. */
 async function syncParents(disk: Disk, directory: string): Promise<void> {
-  for (let at = directory; at.lastIndexOf('/') > 0;) {
-    at = at.slice(0, at.lastIndexOf('/'))
+  for (let at = directory; at !== '/' && at !== '';) {
+    at = at.slice(0, at.lastIndexOf('/')) || '/'
     await disk.syncDirectory(at)
   }
 }

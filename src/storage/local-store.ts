@@ -162,7 +162,9 @@ export class LocalStore implements Store {
       false,
     )
     this.#logs.set(id, log)
-    log.queue.push({ kind: 'create' })
+    const last = [...this.#dropping].findLast((other) => other.id === id)
+    if (last !== undefined) last.successor = log
+    log.queue.push({ kind: 'create', isFree: () => last === undefined || last.dropJournaled })
     this.#committer.wake(log)
     return log
   }

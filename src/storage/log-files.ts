@@ -91,6 +91,8 @@ export class LogFiles {
   /** Whether `writeBack` may start now. */
   canWriteBack(log: Log): boolean {
     if (log.filesBusy || log.direct || log.dropped || log.damaged !== undefined) return false
+    // What was written last is still in the tail until its extents are journaled.
+    if (log.extents.length > 0) return false
     return log.state.tail.length > 0 && log.filesBarrierLsn <= this.#hooks.durableLsn()
   }
 

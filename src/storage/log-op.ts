@@ -13,6 +13,8 @@ export interface Mark {
 
 export interface CreateOp {
   readonly kind: 'create'
+  /** The drop of the id's last incarnation must be journaled first: there is never more than one. */
+  readonly isFree: () => boolean
 }
 
 export interface AppendOp extends Mark {

@@ -82,8 +82,14 @@ export class Log implements StoredLog {
   inlineOnly = false
   /** Pieces in journal files up to this sequence are to be copied forward. */
   copyUpTo = 0
+  /** Records of this log are in the group that is being written. */
+  committing = false
   created: boolean
   dropped = false
+  /** The drop has its place in the journal. */
+  dropJournaled = false
+  /** The next incarnation of the id, if it is already there. */
+  successor: Log | undefined
   lastAppendMs = 0
   /** Grows with every truncation: a read that overlapped one starts over. */
   truncations = 0
@@ -286,7 +292,7 @@ export class Log implements StoredLog {
   /** Whether anything accepted is not durable yet. */
   get unsettled(): boolean {
     const waiting = this.queue.length + this.inFlight.length + this.extents.length
-    return waiting > 0 || this.direct || this.pendingHardState !== undefined
+    return waiting > 0 || this.direct || this.committing || this.pendingHardState !== undefined
   }
 
   /** Below this offset, what the files hold is also in the accepted log. */
