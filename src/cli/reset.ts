@@ -3,15 +3,15 @@
 import { DiskError, type Disk } from '../env/disk.ts'
 import { Failure } from './failure.ts'
 
-/** The names that the root of a data directory may hold; others mean that it is something else. */
-const OURS =
-  /^(checkpoint(\.tmp)?|\d+\.journal|journal|logs|data|.*-\d+[.-].*|identity.*|meta.*|lock(-journal)?|\.lock(-journal)?)$/
+/** What the root of a data directory may hold; anything else means that it is not one. */
+const OURS = /^(chronik\.json|checkpoint|journal|logs|lock)([.-](tmp|journal))?$/
 
 /** The file that a running node holds locked. */
 export const LOCK_FILE = 'lock'
 
+/** Whether a node has kept data there before. */
 export async function holdsData(directory: string, disk: Disk): Promise<boolean> {
-  return (await namesIn(directory, disk)).length > 0
+  return (await namesIn(directory, disk)).some((name) => name !== LOCK_FILE)
 }
 
 export interface ResetWorld {

@@ -2,6 +2,7 @@
 
 import { DiskError } from '../env/disk.ts'
 import { NetError } from '../env/network.ts'
+import { StoreError } from '../storage/store.ts'
 import { Failure } from './failure.ts'
 import { formatAddress } from './options-listeners.ts'
 import type { StartOptions } from './options-start.ts'
@@ -13,7 +14,9 @@ export function explainStartFailure(error: unknown, options: StartOptions): unkn
       ? explainNet(error, options)
       : error instanceof DiskError
         ? explainDisk(error, options.dataDir)
-        : undefined
+        : error instanceof StoreError
+          ? error.message
+          : undefined
   return message === undefined ? error : new Failure(message, { cause: error })
 }
 
@@ -41,7 +44,7 @@ function explainNet(error: NetError, options: StartOptions): string | undefined 
 }
 
 function explainDisk(error: DiskError, dataDir: string): string {
-  const holder = /\(([^()]+)\)$/.exec(error.message)?.[1]
+  const holder = /held by [^():,;]+/.exec(error.message)?.[0]
   const another = 'give another directory with --data-dir'
   switch (error.code) {
     case 'LOCKED':

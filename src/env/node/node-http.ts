@@ -1,6 +1,6 @@
 // The HTTP port over node:http.
 
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { Http, HttpRequest, HttpResponse } from '../http.ts'
 import type { NetAddress, NetListener } from '../network.ts'
 import { toNetError } from './node-network.ts'
@@ -19,6 +19,8 @@ export class NodeHttp implements Http {
     address: NetAddress,
     answer: (request: HttpRequest) => HttpResponse,
   ): Promise<NetListener> {
+    // An import would evaluate every export of the module, those that load Node's WebSocket client too: 10 MB of memory.
+    const { createServer } = process.getBuiltinModule('node:http')
     const server = createServer(LIMITS, (request, response) => {
       const path = (request.url ?? '/').split('?')[0] ?? '/'
       const method = request.method ?? 'GET'
