@@ -25,6 +25,7 @@ const tool = (name, path) => join(root, 'node_modules', name, path)
 /** Tasks that are one program, run with the arguments that follow `--`. */
 const programs = {
   bench: 'bench/run.ts',
+  'complete-lock': 'tools/complete-lock.ts',
   docs: 'tools/docs.ts',
   'lint-config': 'tools/lint-config.ts',
 }

@@ -107,6 +107,12 @@ const canaries: Readonly<Record<string, readonly SourceFile[]>> = {
     { path: 'src/base/x.ts', text: "import a from 'undeclared'\n" },
     { path: 'package.json', text: '{"dependencies":{"undecided":"1.2.3"}}' },
   ],
+  'complete-lock': [
+    {
+      path: 'package-lock.json',
+      text: '{"packages":{"node_modules/a":{"optionalDependencies":{"a-linux-x64":"1.2.3"}}}}',
+    },
+  ],
   licences: [
     { path: 'package-lock.json', text: '{"packages":{"node_modules/a":{"license":"GPL-3.0"}}}' },
   ],

@@ -2,6 +2,7 @@
 // tidy test runs them on the repository, and on planted bad samples to prove that each of them can fail.
 
 import { dirname, join, normalize } from 'node:path/posix'
+import { type Lock, missingFromLock } from './complete-lock.ts'
 import { mayImport, rooms } from './layers.ts'
 
 export interface SourceFile {
@@ -362,6 +363,21 @@ const licences: Rule = {
   },
 }
 
+const completeLock: Rule = {
+  name: 'complete-lock',
+  why: '`npm ci` works in a fresh clone (else: npm run complete-lock)',
+  check: (files) => {
+    const lock = files.find(({ path }) => path === 'package-lock.json')
+    if (lock === undefined) return []
+    return missingFromLock(JSON.parse(lock.text) as Lock).map(({ name, version }) => ({
+      rule: 'complete-lock',
+      path: 'package-lock.json',
+      line: 0,
+      detail: `${name} ${version} is missing`,
+    }))
+  },
+}
+
 export const rules: readonly Rule[] = [
   layers,
   fileHead,
@@ -377,4 +393,5 @@ export const rules: readonly Rule[] = [
   pins,
   declared,
   licences,
+  completeLock,
 ]
