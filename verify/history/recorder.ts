@@ -1,0 +1,65 @@
+// Writes down what clients do, in one order over all of them.
+
+import type { History, Operation, Span } from './history.ts'
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+/** An operation without its place in the history. */
+export type Body = Without<Operation, keyof Span>
+
+export interface Begun {
+  readonly process: string
+  readonly invoked: number
+  readonly invokedMs: number
+}
+
+interface Entry {
+  readonly begun: Begun
+  body: Body | undefined
+  completed: number
+}
+
+export class Recorder {
+  readonly #nowMs: () => number
+  readonly #entries = new Map<number, Entry>()
+  #moment = 0
+
+  /** `nowMs` is for the texts alone; the order comes from the calls. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  get operations(): number {
+    return this.#entries.size
+  }
+
+  /**
+   * An operation is about to be asked for. `meanwhile` is what stands in the history should it never end: what it may have done.
+   * A read that never ends leaves nothing.
+   */
+  begin(process: string, meanwhile?: Body): Begun {
+    const begun = { process, invoked: this.#moment++, invokedMs: this.#nowMs() }
+    this.#entries.set(begun.invoked, { begun, body: meanwhile, completed: Infinity })
+    return begun
+  }
+
+  /** Its answer came, or it was given up. Undefined: it told nothing. */
+  end(begun: Begun, body: Body | undefined): void {
+    const entry = this.#entries.get(begun.invoked)
+    if (entry === undefined) throw new Error(`operation ${begun.invoked} was never begun`)
+    entry.body = body
+    entry.completed = this.#moment++
+  }
+
+  /** Something that takes no time. */
+  note(process: string, body: Body): void {
+    this.end(this.begin(process), body)
+  }
+
+  history(): History {
+    const operations: Operation[] = []
+    for (const { begun, body, completed } of this.#entries.values()) {
+      if (body !== undefined) operations.push({ ...body, ...begun, completed })
+    }
+    return operations
+  }
+}
