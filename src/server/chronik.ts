@@ -108,6 +108,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   const config = resolveBrokerConfigs({ staticBroker: staticConfigs })
 
   const store = await openStore(env, {
+    ...options.storage,
     directory: dataDir,
     tailCacheBytes: config['chronik.tail.cache.bytes'],
     maxOpenFiles: config['chronik.open.files.max'],

@@ -3,6 +3,7 @@
 import type { ConfigTexts } from '../base/config/resolve.ts'
 import { validateBrokerConfigs } from '../base/config/validate.ts'
 import type { Env } from '../env/env.ts'
+import type { StoreOptions } from '../storage/options.ts'
 
 export interface ListenerOptions {
   /** As in Kafka's `listeners`: clients of a listener are told the addresses of the listeners of that name. */
@@ -28,6 +29,8 @@ export interface ChronikOptions {
   readonly config?: Readonly<Record<string, string>>
   /** The world to run in; absent: the real one. */
   readonly env?: Env
+  /** Bounds of the storage that have no config of their own; so small in tests that every one of them is reached. */
+  readonly storage?: Partial<Omit<StoreOptions, 'directory'>>
 }
 
 /** The options can't be used; the message says why and what to do. */

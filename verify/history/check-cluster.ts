@@ -84,7 +84,8 @@ function highWatermarks(facts: Facts): Anomaly[] {
         at = inOrder[next]
       }
       if (floor === undefined || op.highWatermark >= floor.end) continue
-      const text = `${describe(op)} was told the high watermark ${op.highWatermark}; ${describe(floor.op)} had ended at ${floor.end}`
+      const had = `${describe(floor.op)} had ended at ${floor.end}`
+      const text = `${describe(op)} was told the high watermark ${op.highWatermark}; ${had}`
       found.push({ name: 'high-watermark-back', where: partition.name, text })
     }
   }
@@ -101,7 +102,8 @@ function changedBytes(history: History): Anomaly[] {
       const before = known.get(key)
       if (before === undefined) known.set(key, { op, last, crc })
       else if (before.last !== last || before.crc !== crc) {
-        const text = `the batch at offset ${offset} is not the one that was served before (${describe(before.op)}, then ${describe(op)})`
+        const when = `${describe(before.op)}, then ${describe(op)}`
+        const text = `the batch at offset ${offset} is not the one that was served before (${when})`
         found.push({ name: 'changed-bytes', where: nameOf(op), text })
       }
     }

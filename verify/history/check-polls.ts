@@ -81,7 +81,8 @@ function across(partition: PartitionFacts, op: Poll, first: number, place: Place
   const from = Math.max(place.next, partition.mayBeTrimmedBelow(op.completed))
   const skipped = partition.knownWithin(from, first)
   if (skipped === undefined) return []
-  const text = `${describe(op)} got offset ${first} and not ${skipped}, which was written; after the ${describe(place.poll)} it stood at ${place.next}`
+  const stood = `after the ${describe(place.poll)} it stood at ${place.next}`
+  const text = `${describe(op)} got offset ${first} and not ${skipped}, which was written; ${stood}`
   return [{ name: 'poll-skip', where, text }]
 }
 

@@ -53,7 +53,8 @@ function checkCommits(history: History): Anomaly[] {
   return [...registers].flatMap(([where, { writes, reads }]) =>
     impossible([initial(NO_OFFSET), ...writes], reads).map(({ read, instead }): Anomaly => {
       const lost = read.value === NO_OFFSET
-      const text = `${read.who} found ${lost ? 'no committed offset' : `the committed offset ${read.value}`}; it must be one of ${instead.join(', ')}`
+      const what = lost ? 'no committed offset' : `the committed offset ${read.value}`
+      const text = `${read.who} found ${what}; it must be one of ${instead.join(', ')}`
       return { name: lost ? 'lost-commit' : 'stale-commit', where, text }
     }),
   )
