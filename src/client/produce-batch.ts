@@ -2,6 +2,7 @@
 // together.
 
 import type { ErrorName } from '../protocol/error-codes.ts'
+import { NO_SEQUENCE } from '../records/batch-header.ts'
 import { BatchBuilder, type BatchOptions, type NewRecord } from '../records/build.ts'
 import { setProducer } from '../records/rewrite.ts'
 
@@ -58,6 +59,8 @@ export class ProduceBatch {
   lastFault: string | undefined
   /** Whose sequence it carries. */
   identity: ProducerIdentity | undefined
+  /** -1 without one. */
+  baseSequence = NO_SEQUENCE
   #builder: BatchBuilder | undefined = new BatchBuilder()
   #bytes: Uint8Array | undefined
   readonly #waiting: Waiting[] = []
@@ -106,6 +109,7 @@ export class ProduceBatch {
   /** Gives it the sequence; only while no attempt is uncertain. It must be sealed. */
   stamp(identity: ProducerIdentity, baseSequence: number): void {
     this.identity = identity
+    this.baseSequence = baseSequence
     setProducer(this.sealedBytes, 0, { ...identity, baseSequence })
   }
 

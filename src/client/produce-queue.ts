@@ -6,11 +6,12 @@ import { lastOffsetDeltaAt, sequencePlus } from '../records/batch-header.ts'
 import type { ProduceBatch, ProducerIdentity } from './produce-batch.ts'
 
 /** The broker remembers five batches of a producer per partition; more in flight could not be told from duplicates. */
-export const IN_FLIGHT_MAX = 5
+const IN_FLIGHT_MAX = 5
 
 export class ProduceQueue {
   readonly topic: string
   readonly partition: number
+  readonly #inFlightMax: number
   /** The one that takes records. */
   open: ProduceBatch | undefined
   /** Nothing is sent before, after a failure; on the monotonic clock. */
@@ -21,9 +22,11 @@ export class ProduceQueue {
   #identity: ProducerIdentity | undefined
   #nextSequence = 0
 
-  constructor(topic: string, partition: number) {
+  /** Without sequences, a batch that overtook a failed one could not be told: then one goes at a time. */
+  constructor(topic: string, partition: number, options: { readonly idempotent: boolean }) {
     this.topic = topic
     this.partition = partition
+    this.#inFlightMax = options.idempotent ? IN_FLIGHT_MAX : 1
   }
 
   get isEmpty(): boolean {
@@ -42,11 +45,13 @@ export class ProduceQueue {
     this.open = undefined
   }
 
-  /** The batch that may be sent now, if any; `identity` is undefined for a producer that is not idempotent. */
+  /** The batch that may be sent now, if any. */
   next(nowMs: number): ProduceBatch | undefined {
     const head = this.#ready[0]
     if (head === undefined || nowMs < this.retryAtMs) return undefined
-    if (this.#inFlight.length >= IN_FLIGHT_MAX) return undefined
+    if (this.#inFlight.length >= this.#inFlightMax) return undefined
+    // The broker takes any sequence from a producer that it does not know yet, so the first batch must be in before others go.
+    if (this.#inFlight.some((batch) => batch.baseSequence === 0)) return undefined
     const recovering = head.attempts > 0 || this.#inFlight.some((batch) => batch.attempts > 1)
     return recovering && this.#inFlight.length > 0 ? undefined : head
   }

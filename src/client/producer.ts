@@ -213,7 +213,7 @@ export class Producer {
     const key = `${topic} ${partition}`
     let queue = this.#queues.get(key)
     if (queue === undefined) {
-      queue = new ProduceQueue(topic, partition)
+      queue = new ProduceQueue(topic, partition, this.#options)
       this.#queues.set(key, queue)
     }
     return queue
