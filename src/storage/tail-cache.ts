@@ -7,12 +7,14 @@ import type { BatchSummary, ReadRequest, StoredBytes } from './store.ts'
 
 /** What a chunk costs beside its bytes, roughly. */
 const CHUNK_OVERHEAD_BYTES = 256
+const NOTHING = new Uint8Array(0)
 
 interface Chunk {
   readonly tail: LogTail
   readonly base: Offset
   readonly end: Offset
-  readonly data: Uint8Array
+  /** Empty once gone: the lists below are cleared only now and then, and must not hold on to the bytes. */
+  data: Uint8Array
   readonly batches: readonly BatchSummary[]
   state: 'held' | 'clean' | 'gone'
 }
@@ -53,6 +55,7 @@ export class TailCache {
     if (chunk.state === 'clean') this.#cleanBytes -= cost(chunk)
     if (chunk.state === 'held') this.#heldBytes -= cost(chunk)
     chunk.state = 'gone'
+    chunk.data = NOTHING
   }
 
   #evict(): void {
@@ -100,12 +103,12 @@ export class LogTail {
   truncate(offset: Offset): void {
     while (this.#chunks.length > this.#from && this.#chunks.at(-1)!.end > offset) {
       const chunk = this.#chunks.pop()!
-      const { state } = chunk
+      const { state, data } = chunk
       this.#cache.drop(chunk)
       if (chunk.base >= offset) continue
       const batches = chunk.batches.filter((batch) => batch.baseOffset < offset)
       const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
-      this.append(chunk.data.subarray(0, bytes), batches)
+      this.append(data.subarray(0, bytes), batches)
       if (state === 'clean') this.#cache.clean(this.#chunks.at(-1)!)
     }
     this.#heldFrom = Math.min(this.#heldFrom, this.#chunks.length)
