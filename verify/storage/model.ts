@@ -178,10 +178,10 @@ export class LogModel {
     }
   }
 
-  /** Whether a truncation among the first `count` changes came in the turn of the next change. */
+  /** Whether the next change is an entry and came in the turn of a truncation before it. */
   #insideTruncation(count: number): boolean {
     const next = this.#changes[count]
-    if (next === undefined) return false
+    if (next === undefined || next.kind === 'truncate' || next.kind === 'log-start') return false
     for (let i = count - 1; i >= 0; i--) {
       const change = this.#changes[i]
       if (change?.turn !== next.turn) return false

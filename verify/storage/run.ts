@@ -1,6 +1,7 @@
 // One seed of the fuzz: lives of a store, one after the other, on one simulated disk, each ended by a kill, a power cut
 // or a close, at any step of its disk operations; after each recovery the store must be what the model allows.
 
+import { DiskError } from '../../src/env/disk.ts'
 import type { SimHost } from '../../src/env/sim/sim-host.ts'
 import { Simulation } from '../../src/env/sim/simulation.ts'
 import { openStore } from '../../src/storage/open-store.ts'
@@ -331,6 +332,14 @@ class FuzzRun {
     expect(done(), otherwise)
   }
 
+  /** An injected fault may also come out as an error of the call, of `close` for one. */
+  #forgive(error: unknown): never {
+    if (!this.#mayDie || !(error instanceof DiskError) || error.code !== 'EIO') throw error
+    this.#note(`died of ${error.message}`)
+    this.#host.fatals.push(error.message)
+    throw new Crashed('a fault')
+  }
+
   async #await<T>(promise: Promise<T>): Promise<T> {
     let settled = false
     const mark = (): void => {
@@ -338,7 +347,7 @@ class FuzzRun {
     }
     promise.then(mark, mark)
     await this.#until(() => settled, 'what was asked for never happened')
-    return promise
+    return promise.catch((error: unknown) => this.#forgive(error))
   }
 
   get #over(): boolean {
