@@ -102,7 +102,17 @@ function difference(image: Image, log: StoredLog, bytes: Uint8Array): string | u
   const expected = Buffer.concat(image.batches.map((batch) => batch.bytes))
   if (expected.equals(bytes)) return undefined
   const at = expected.findIndex((byte, i) => byte !== bytes[i])
-  return `${expected.byteLength} bytes, differing at ${at < 0 ? 'the end' : at}`
+  return `${expected.byteLength} bytes, ${at < 0 ? 'too many' : `differing ${describePlace(image, at)}`}`
+}
+
+function describePlace(image: Image, at: number): string {
+  let from = 0
+  for (const batch of image.batches) {
+    if (at < from + batch.bytes.byteLength)
+      return `at byte ${at - from} of the batch at ${batch.base}`
+    from += batch.bytes.byteLength
+  }
+  return 'nowhere'
 }
 
 /** The segments lie end to end, from the log start or before to the end. */

@@ -19,6 +19,7 @@ export const FEATURES = [
   'sync-error',
   'stall',
   'close',
+  'damage',
 ] as const
 export type Feature = (typeof FEATURES)[number]
 

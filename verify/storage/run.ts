@@ -5,7 +5,7 @@ import { DiskError } from '../../src/env/disk.ts'
 import type { SimHost } from '../../src/env/sim/sim-host.ts'
 import { Simulation } from '../../src/env/sim/simulation.ts'
 import { openStore } from '../../src/storage/open-store.ts'
-import type { Store, StoredLog } from '../../src/storage/store.ts'
+import { StoreError, type Store, type StoredLog } from '../../src/storage/store.ts'
 import {
   checkRecovered,
   checkSegments,
@@ -56,6 +56,8 @@ class FuzzRun {
   readonly #model = new StoreModel()
   readonly #notes: string[] = []
   readonly #counts = new Map<string, number>()
+  #directoryId: string | undefined
+  #generation = 0
   #turn = 0
   #failure: { readonly error: unknown } | undefined
   /** Faults that may end the process by `fatal` are on. */
@@ -91,8 +93,50 @@ class FuzzRun {
     }
     this.#note('--- last recovery')
     const store = await this.#recover()
+    if (this.#on('damage')) {
+      await this.#damage(store)
+      return
+    }
+    await this.#pass(200)
+    await this.#checkFolders(store)
     await this.#await(store.close())
     this.#host.kill()
+  }
+
+  /** Of dropped logs nothing is left in the end. */
+  async #checkFolders(store: Store): Promise<void> {
+    const live = [...store.logs()].map((log) => `topic-${log.id}.${log.incarnation}`)
+    const { files } = this.#host
+    const folders =
+      files.find(`${DIRECTORY}/logs`) === undefined ? [] : files.list(`${DIRECTORY}/logs`)
+    const left = folders.map((entry) => entry.name).filter((name) => !live.includes(name))
+    expect(left.length === 0, `folders of dropped logs are left: ${left.join()}`)
+  }
+
+  /**
+   * One bit of one file flips while the store is stopped. Whatever it hits, what is served is right or is refused as
+   * corrupt, and no log end moves back (law R5). The last group of the journal is not told from a torn one, so what it
+   * holds is nothing that matters.
+   */
+  async #damage(store: Store): Promise<void> {
+    const life = this.#life(store)
+    for (const log of store.logs()) operations.append(false)(life, log, this.#liveModel(log))
+    const flushed = this.#model.flushing()
+    await this.#await(store.flush())
+    for (const log of store.logs()) operations.saveHardState(life, log, this.#liveModel(log))
+    await this.#await(store.flush())
+    flushed()
+    this.#host.kill()
+    const path = this.#host.flipBit(/./)
+    this.#note(`flipped a bit of ${path}`)
+    this.#count('flipped bits')
+    try {
+      await this.#recover({ damaged: true })
+    } catch (error) {
+      expect(error instanceof StoreError && error.code === 'corrupt', describeFailure(error))
+      this.#note(error.message)
+      this.#count('damage refused')
+    }
   }
 
   async #live(): Promise<void> {
@@ -121,33 +165,54 @@ class FuzzRun {
   async #crashInRecovery(): Promise<void> {
     const { chance } = this.#simulation
     this.#stepsLeft = chance.between(1, chance.pick([5, 20, 80]))
+    const full = this.#on('full-disk') && chance.chance(0.2)
+    const { files } = this.#host
+    if (full) files.capacityBytes = files.usedBytes + chance.pick([0, 1_000, 10_000])
     const opening = openStore(this.#host.boot(), { directory: DIRECTORY, ...this.#plan.store })
     try {
       await this.#await(opening)
     } catch (error) {
-      if (!(error instanceof Crashed)) throw error
-      this.#count('recoveries crashed')
+      if (full && error instanceof StoreError && error.code === 'storage-full') {
+        this.#count('recoveries without space')
+      } else if (error instanceof Crashed) {
+        this.#count('recoveries crashed')
+      } else {
+        throw error
+      }
     }
-    // It came through before its time: nothing was reported yet.
+    // Where it came through before the crash, nothing was reported yet.
     this.#stepsLeft = Number.POSITIVE_INFINITY
     this.#checkFatals()
     this.#die()
   }
 
-  async #recover(): Promise<Store> {
+  async #recover(options: { readonly damaged?: boolean } = {}): Promise<Store> {
     this.#stepsLeft = Number.POSITIVE_INFINITY
     const { chance } = this.#simulation
     const env = this.#host.boot()
     const store = await this.#await(openStore(env, { directory: DIRECTORY, ...this.#plan.store }))
+    this.#checkIdentity(store)
     const settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
     await checkRecovered(this.#model, store, settle, chance)
-    for (const log of store.logs())
+    if (options.damaged === true) return store
+    for (const log of store.logs()) {
       await checkTimestamps(this.#liveModel(log).image, log, settle, chance)
+    }
     this.#count('recoveries')
     this.#note(
       `recovered ${[...store.logs()].map((log) => `${log.id}:${log.end.offset}`).join(' ')}`,
     )
     return store
+  }
+
+  #checkIdentity(store: Store): void {
+    this.#directoryId ??= store.directoryId
+    expect(store.directoryId === this.#directoryId, 'the directory has another identity')
+    expect(
+      store.generation > this.#generation,
+      `generation ${store.generation} after ${this.#generation}`,
+    )
+    this.#generation = store.generation
   }
 
   async #work(life: Life): Promise<void> {

@@ -106,15 +106,15 @@ export class SimHost {
     this.files.cutPower(mode, this.#chance)
   }
 
-  /** Flips a random bit of a random file among those that match; false when none has a byte. */
-  flipBit(path: RegExp): boolean {
+  /** Flips a random bit of a random file among those that match; its path, or undefined when none has a byte. */
+  flipBit(path: RegExp): string | undefined {
     const found = this.files
       .files()
       .filter((entry) => path.test(entry.path) && entry.file.bytes > 0)
-    if (found.length === 0) return false
-    const { file } = this.#chance.pick(found)
+    if (found.length === 0) return undefined
+    const { file, path: flipped } = this.#chance.pick(found)
     file.flipBit(this.#chance.below(file.bytes), this.#chance.below(8))
-    return true
+    return flipped
   }
 
   /** Disk operations that begin in the next `durationMs` end only after it. */
