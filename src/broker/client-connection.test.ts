@@ -206,3 +206,42 @@ test('a request that fails unexpectedly is told and logged, and the connection g
   assert.equal(line?.message, 'a request failed unexpectedly')
   assert.match(String(line?.fields.error), /TypeError: a bug\n +at /)
 })
+
+test('large requests are counted while they arrive, and wait for each other', async (t) => {
+  const rig = await rigFor(t, { configs: { 'chronik.inflight.bytes.max': '1000000' } })
+  await rig.createTopic('topic')
+  const header = { correlationId: 1, clientId: 'large' }
+  const request = produceRequest('topic', batchOf(['y'.repeat(600_000)]))
+  const frame = Buffer.concat(encodeRequest(APIS.Produce, 9, header, request))
+  const clients = await Promise.all(Array.from({ length: 6 }, () => rig.connect()))
+  for (const client of clients) client.write(frame.subarray(0, 300_000))
+  await pause(30)
+  // Two are let in; the second crosses the bound.
+  assert.equal(rig.broker.stats().requestBytes, 2 * (frame.length - 4))
+  const answers = clients.map((client) => {
+    client.write(frame.subarray(300_000))
+    return client.nextFrame(1)
+  })
+  await Promise.all(answers)
+  assert.equal(rig.broker.stats().requestBytes, 0)
+  assert.equal(rig.broker.partitions.get('topic', 0)!.log.logEnd.offset, 6)
+})
+
+test('who holds room with a large request that never comes gives it up when it closes', async (t) => {
+  const rig = await rigFor(t, { configs: { 'chronik.inflight.bytes.max': '1000000' } })
+  await rig.createTopic('topic')
+  const holder = await rig.connect()
+  const start = Buffer.alloc(100_004)
+  start.writeInt32BE(90_000_000)
+  holder.write(start)
+  while (rig.broker.stats().requestBytes === 0) await turn()
+  assert.equal(rig.broker.stats().requestBytes, 90_000_000)
+  const client = await rig.connect()
+  let answered = false
+  const waiting = produce(client, 'topic', batchOf(['a'])).finally(() => (answered = true))
+  await pause(20)
+  assert.equal(answered, false)
+  holder.close()
+  assert.equal((await waiting).errorCode, 0)
+  assert.equal(rig.broker.stats().requestBytes, 0)
+})

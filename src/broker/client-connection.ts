@@ -14,6 +14,9 @@ import type { Answer, Dispatcher, RequestOrigin } from './dispatcher.ts'
 import type { QuietLog } from './quiet-log.ts'
 import type { RequestBudget } from './request-budget.ts'
 
+/** Once this much of a frame is here, it counts in full; smaller ones count when they are whole. */
+const RESERVE_BYTES_MIN = 64 * 1024
+
 export interface ConnectionLimits {
   /** socket.request.max.bytes */
   readonly requestBytesMax: number
@@ -54,6 +57,10 @@ export class ClientConnection {
   #waiting: Uint8Array[] = []
   #slots: Slot[] = []
   #inFlightBytes = 0
+  /** Bytes that the node's budget counts for a large frame that is arriving, or has arrived and waits. */
+  #reserved = 0
+  /** That frame, once it is whole. */
+  #reservedFrame: Uint8Array | undefined
   /** Answered bytes behind a slot that is not. */
   #heldBytes = 0
   /** The last started request is not accepted yet. */
@@ -95,6 +102,11 @@ export class ClientConnection {
     return this.#slots.length === 0 ? this.#lastActiveMs : undefined
   }
 
+  /** Monotonic: when bytes of a large frame that is still arriving came last; undefined where there is none. */
+  get arrivingSinceMs(): number | undefined {
+    return this.#reserved > 0 && this.#reservedFrame === undefined ? this.#lastActiveMs : undefined
+  }
+
   /** Requests are worked on from now on; until then they wait. */
   serve(): void {
     this.#serving = true
@@ -116,6 +128,7 @@ export class ClientConnection {
     } catch (error) {
       return this.#refusePeer(error)
     }
+    if (this.#reserved > 0 && this.#reservedFrame === undefined) this.#reservedFrame = frames[0]
     if (this.#waiting.length === 0) this.#waiting = frames
     else this.#waiting.push(...frames)
     this.#pump()
@@ -127,25 +140,43 @@ export class ClientConnection {
     if (this.#closed || this.#starting) return
     this.#starting = true
     let started = 0
-    while (started < this.#waiting.length && this.#mayStart()) {
-      this.#start(this.#waiting[started++]!)
+    while (started < this.#waiting.length) {
+      const frame = this.#waiting[started]!
+      if (this.#busy || !this.#hasRoom() || !this.#isCounted(frame)) break
+      started++
+      this.#start(frame)
       if (this.#closed) break
     }
     if (started > 0) this.#waiting = this.#waiting.slice(started)
     this.#starting = false
-    if (!this.#closed) this.#readOn(this.#waiting.length === 0 && this.#mayStart())
+    if (this.#closed) return
+    this.#readOn(this.#waiting.length === 0 && this.#hasRoom() && this.#reserveArriving())
   }
 
-  #mayStart(): boolean {
-    const { limits, budget } = this.#options
+  /** Whether the node has room for the frame; a large one was counted before it arrived. */
+  #isCounted(frame: Uint8Array): boolean {
+    return frame === this.#reservedFrame || !this.#options.budget.exhausted
+  }
+
+  /** A large frame is counted in full before much of it is read. False: there is no room for more now. */
+  #reserveArriving(): boolean {
+    const { budget } = this.#options
+    if (budget.exhausted) return this.#reserved > 0 && this.#reservedFrame === undefined
+    if (this.#reserved > 0 || this.#frames.bufferedBytes < RESERVE_BYTES_MIN) return true
+    this.#reserved = this.#frames.announcedBytes
+    budget.take(this.#reserved)
+    return true
+  }
+
+  /** Within the connection's own bounds. */
+  #hasRoom(): boolean {
+    const { limits } = this.#options
     return (
       this.#serving &&
-      !this.#busy &&
       this.#slots.length < limits.inFlightRequestsMax &&
       this.#inFlightBytes < limits.inFlightBytesMax &&
       !this.#blocked &&
-      this.#heldBytes < limits.heldBytesMax &&
-      !budget.exhausted
+      this.#heldBytes < limits.heldBytesMax
     )
   }
 
@@ -173,7 +204,7 @@ export class ClientConnection {
     }
     this.#slots.push(slot)
     this.#inFlightBytes += frame.length
-    this.#options.budget.take(frame.length)
+    this.#count(frame)
     const { answer } = started
     if (!(answer instanceof Promise)) return this.#answered(slot, answer)
     const blocks = !started.accepted
@@ -185,6 +216,12 @@ export class ClientConnection {
       },
       (error: unknown) => this.#refusePeer(error),
     )
+  }
+
+  #count(frame: Uint8Array): void {
+    if (frame !== this.#reservedFrame) return this.#options.budget.take(frame.length)
+    this.#reservedFrame = undefined
+    this.#reserved = 0
   }
 
   #answered(slot: Slot, answer: Answer): void {
@@ -229,6 +266,7 @@ export class ClientConnection {
     this.#closed = true
     const { budget } = this.#options
     budget.forget(this.#pump)
+    budget.give(this.#reserved)
     for (const slot of this.#slots) {
       if (slot.answer === undefined) budget.give(slot.requestBytes)
     }

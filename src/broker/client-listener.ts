@@ -1,4 +1,4 @@
-// One named listener: accepts clients within the bounds on connections, and closes those that stay idle.
+// One named listener: accepts clients within the bounds on connections, and closes those that stay idle or stall.
 
 import type { Clock, Timer, Timers } from '../env/env.ts'
 import type { Connection, NetAddress, NetListener, Network } from '../env/network.ts'
@@ -7,8 +7,10 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { QuietLog } from './quiet-log.ts'
 import type { RequestBudget } from './request-budget.ts'
 
-/** How often idle connections are looked for, at most. */
-const IDLE_CHECK_MS_MAX = 10_000
+/** How often idle and stalled connections are looked for, at least. */
+const WATCH_MS_MAX = 5_000
+/** How long a large request may stand still while the node has no room for others. */
+const STALL_MS_MAX = 5_000
 
 export interface ConnectionCounts {
   /** Over all listeners. */
@@ -39,7 +41,7 @@ export class ClientListener {
   readonly #options: ClientListenerOptions
   readonly #connections = new Set<ClientConnection>()
   #listener: NetListener | undefined
-  #idleTimer: Timer | undefined
+  #watchTimer: Timer | undefined
   #serving = false
   #closed = false
 
@@ -63,13 +65,13 @@ export class ClientListener {
   serve(): void {
     this.#serving = true
     for (const connection of this.#connections) connection.serve()
-    this.#watchIdle()
+    this.#watch()
   }
 
   /** Stops accepting, sends what is answered, and ends the connections. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#idleTimer?.cancel()
+    this.#watchTimer?.cancel()
     for (const connection of this.#connections) connection.close()
     await this.#listener?.close()
   }
@@ -112,17 +114,34 @@ export class ClientListener {
     else counts.byHost.set(remoteHost, left)
   }
 
-  #watchIdle(): void {
-    const { idleMsMax, timers, clock } = this.#options
-    if (idleMsMax < 0 || this.#closed) return
-    const everyMs = Math.max(1, Math.min(IDLE_CHECK_MS_MAX, Math.ceil(idleMsMax / 4)))
-    this.#idleTimer = timers.after(everyMs, () => {
-      const idleBeforeMs = clock.monotonicMs() - idleMsMax
-      for (const connection of this.#connections) {
-        const sinceMs = connection.idleSinceMs
-        if (sinceMs !== undefined && sinceMs < idleBeforeMs) connection.close()
-      }
-      this.#watchIdle()
+  #watch(): void {
+    const { idleMsMax, timers } = this.#options
+    if (this.#closed) return
+    const quarterMs = idleMsMax < 0 ? WATCH_MS_MAX : Math.ceil(idleMsMax / 4)
+    this.#watchTimer = timers.after(Math.max(1, Math.min(WATCH_MS_MAX, quarterMs)), () => {
+      this.#closeIdle()
+      this.#watch()
     })
+  }
+
+  #closeIdle(): void {
+    const { idleMsMax, clock, budget, quietLog } = this.#options
+    const nowMs = clock.monotonicMs()
+    for (const connection of this.#connections) {
+      const idleSinceMs = connection.idleSinceMs
+      if (idleMsMax >= 0 && idleSinceMs !== undefined && nowMs - idleSinceMs > idleMsMax) {
+        connection.close()
+        continue
+      }
+      // Where others wait for room, nobody may hold it with a request that does not come.
+      const arrivingSinceMs = connection.arrivingSinceMs
+      if (!budget.exhausted || arrivingSinceMs === undefined) continue
+      if (nowMs - arrivingSinceMs <= STALL_MS_MAX) continue
+      quietLog.warn('a connection was closed: its request stopped arriving while others wait', {
+        client: connection.remoteHost,
+        listener: this.name,
+      })
+      connection.close()
+    }
   }
 }

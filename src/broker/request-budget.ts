@@ -1,5 +1,6 @@
-// How many bytes of requests the node works on at once, over all connections. Past the bound, connections stop reading their
-// sockets until some of it is answered, so that TCP slows the senders.
+// How many bytes of requests the node holds at once, over all connections: those it works on, and large ones that are
+// arriving, which count in full from the start. Past the bound, connections stop reading their sockets until some of it is
+// answered, so that TCP slows the senders.
 
 import { assert } from '../base/assert.ts'
 
@@ -28,11 +29,12 @@ export class RequestBudget {
   give(bytes: number): void {
     this.#bytes -= bytes
     assert(this.#bytes >= 0, `${this.#bytes} bytes of requests in work`)
-    if (this.exhausted || this.#waiting.size === 0) return
-    // Each takes what it may; those that find nothing left register again.
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const resume of waiting) resume()
+    // The longest waiting first. Each takes what it may; one that finds nothing left waits again, behind the others.
+    for (const resume of this.#waiting) {
+      if (this.exhausted) return
+      this.#waiting.delete(resume)
+      resume()
+    }
   }
 
   /** Calls `resume` once when there may be room again. */

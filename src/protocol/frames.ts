@@ -28,6 +28,11 @@ export class FrameSplitter {
     return this.#sizeFilled + this.#frameFilled
   }
 
+  /** The size of the frame that is not whole yet, as announced; 0 between frames. */
+  get announcedBytes(): number {
+    return this.#frame === undefined ? 0 : this.#frameSize
+  }
+
   /**
    * The frames that are whole now, without their sizes. A frame that lies within one chunk is a view of it, so the chunk
    * must not change afterwards. Throws `ProtocolError` for a negative or too large size; the stream is lost then.
