@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.ts'
 import type { ConsumerOptions } from './consumer-options.ts'
 import { Consumer, type ConsumedRecord } from './consumer.ts'
 import { GroupMember, type GroupMemberOptions } from './group-member.ts'
-import { commitOffsets, fetchCommitted } from './group-offsets.ts'
+import { commitOffsets, fetchCommitted, type CommittedOffset } from './group-offsets.ts'
 import { keyOf, type TopicPartition } from './partition-offsets.ts'
 
 export interface GroupConsumerOptions extends GroupMemberOptions {
@@ -58,6 +58,11 @@ export class GroupConsumer {
     return this.#member.memberId
   }
 
+  /** The offset after the last record handed out, or where it will start once known. */
+  position(partition: TopicPartition): number | undefined {
+    return this.#consumer.position(partition)
+  }
+
   /**
    * The next records. Joins the group first where need be, which takes as long as the group takes. What earlier polls
    * handed out counts as done. Throws as `Consumer.poll`, and what joining and committing end in.
@@ -68,7 +73,7 @@ export class GroupConsumer {
     const { autoCommitMs } = this.#options
     if (autoCommitMs !== undefined && (nowMs >= this.#nextCommitMs || !this.#member.isStable)) {
       this.#nextCommitMs = nowMs + autoCommitMs
-      await this.#commitIfMember()
+      await this.tryCommit()
     }
     if (!this.#member.isStable) await this.#join()
     return this.#consumer.poll(waitMs)
@@ -78,10 +83,10 @@ export class GroupConsumer {
    * Commits the positions of what was handed out. Throws KafkaError; after a rebalance the records may come again
    * elsewhere.
    */
-  async commit(): Promise<void> {
-    const changed = this.#consumer
-      .consumed()
-      .filter((position) => this.#committed.get(keyOf(position)) !== position.offset)
+  async commit(positions: readonly CommittedOffset[] = this.#consumer.consumed()): Promise<void> {
+    const changed = positions.filter(
+      (position) => this.#committed.get(keyOf(position)) !== position.offset,
+    )
     if (changed.length === 0) return
     const { groupId } = this.#options
     const timeoutMs = this.#cluster.requestTimeoutMs
@@ -105,7 +110,7 @@ export class GroupConsumer {
     if (this.#closed) return
     this.#closed = true
     try {
-      if (this.#options.autoCommitMs !== undefined) await this.#commitIfMember()
+      if (this.#options.autoCommitMs !== undefined) await this.tryCommit()
       await this.#member.leave()
     } finally {
       this.abort()
@@ -119,11 +124,14 @@ export class GroupConsumer {
     this.#consumer.close()
   }
 
-  /** Failing is no harm here: the records come again. */
-  async #commitIfMember(): Promise<void> {
+  /**
+   * As `commit`, where failing for a passing reason, or because the group rebalances, is no harm: the records come
+   * again.
+   */
+  async tryCommit(positions?: readonly CommittedOffset[]): Promise<void> {
     if (this.#member.memberId === '') return
     try {
-      await this.commit()
+      await this.commit(positions)
     } catch (error) {
       if (!isTransient(error) && this.#member.isStable) throw error
     }
