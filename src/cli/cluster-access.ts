@@ -1,5 +1,5 @@
-// How the commands reach a cluster: where it is (`--bootstrap`, CHRONIK_BOOTSTRAP, 127.0.0.1:9092), and what to tell a person when it
-// can't be reached or refuses.
+// How the commands reach a cluster: where it is (`--bootstrap`, CHRONIK_BOOTSTRAP, 127.0.0.1:9092), and what to tell
+// a person when it can't be reached or refuses.
 
 import type { Command } from 'commander'
 import { ClientError, KafkaError, RequestError } from '../client/client-error.ts'
@@ -87,6 +87,8 @@ function hinted(error: KafkaError): string {
       return `${error.message} ("chronik topic describe" shows the offsets that there are)`
     case 'GROUP_ID_NOT_FOUND':
       return `${error.message} ("chronik group list" shows what there is)`
+    case 'TOPIC_ALREADY_EXISTS':
+      return `${error.message} (with --if-not-exists that is no failure)`
     default:
       return error.message
   }

@@ -10,4 +10,17 @@ export interface CommandEntry {
   readonly load: () => Promise<{ command(): Command }>
 }
 
-export const commands: readonly CommandEntry[] = []
+export const commands: readonly CommandEntry[] = [
+  { name: 'topic', summary: 'manage topics', load: () => import('./commands/topic.ts') },
+  { name: 'group', summary: 'show consumer groups', load: () => import('./commands/group.ts') },
+  {
+    name: 'produce',
+    summary: 'send lines to a topic',
+    load: () => import('./commands/produce.ts'),
+  },
+  {
+    name: 'consume',
+    summary: 'print the records of a topic',
+    load: () => import('./commands/consume.ts'),
+  },
+]

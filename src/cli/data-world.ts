@@ -1,4 +1,5 @@
-// What the commands that talk to a cluster use of the world, so that tests bring their own: input, output, signals, time, network.
+// What the commands that talk to a cluster use of the world, so that tests bring their own: input, output, signals,
+// time, network.
 
 import type { ClientEnv } from '../client/client-env.ts'
 

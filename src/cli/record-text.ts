@@ -1,5 +1,5 @@
-// Records as text: lines in, for `produce`; lines out, for `consume`. Plain lines carry bytes as they are; JSON lines carry everything,
-// and what `consume --json` prints `produce --json` takes.
+// Records as text: lines in, for `produce`; lines out, for `consume`. Plain lines carry bytes as they are; JSON lines
+// carry everything, and what `consume --json` prints `produce --json` takes.
 
 import type { ConsumedRecord } from '../client/consumer.ts'
 import type { ProducerRecord } from '../client/producer.ts'

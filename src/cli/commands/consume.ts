@@ -16,6 +16,7 @@ import { parseDateMs } from '../../env/node/dates.ts'
 import type { DataWorld } from '../data-world.ts'
 import { usage } from '../failure.ts'
 import { realDataWorld } from '../real-data-world.ts'
+import { plural } from '../amounts.ts'
 import { lineFromRecord, type OutputFormat } from '../record-text.ts'
 
 interface Given extends AccessOptions {
@@ -146,7 +147,8 @@ async function consume(world: DataWorld, cluster: Cluster, plan: Plan): Promise<
   const off = world.onStop(() => (stopped = true))
   try {
     const count = await print(world, source, plan, endOf, () => stopped || world.output.isClosed)
-    if (!plan.quiet && !world.output.isClosed) world.say(`${count} records of ${plan.topic}`)
+    if (!plan.quiet && !world.output.isClosed)
+      world.say(`${plural(count, 'record')} of ${plan.topic}`)
   } finally {
     off()
     await source.close()
@@ -185,7 +187,7 @@ async function print(
     }
     await source.printed(next)
     if (plan.untilEnd && atEnd(source, endOf)) break
-    if (!plan.quiet) world.progress?.(`${count} records`)
+    if (!plan.quiet) world.progress?.(plural(count, 'record'))
   }
   if (!plan.quiet) world.progress?.('')
   return count

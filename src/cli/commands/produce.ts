@@ -17,6 +17,7 @@ import {
 } from '../cluster-access.ts'
 import type { DataWorld } from '../data-world.ts'
 import { Failure, usage } from '../failure.ts'
+import { bytesText, plural } from '../amounts.ts'
 import { linesOf } from '../lines.ts'
 import { realDataWorld } from '../real-data-world.ts'
 import { recordFromLine, type InputFormat } from '../record-text.ts'
@@ -98,7 +99,7 @@ class Tally {
   }
 
   get summary(): string {
-    return `${this.written} records, ${(this.bytes / 1e6).toFixed(1)} MB`
+    return `${plural(this.written, 'record')}, ${bytesText(this.bytes)}`
   }
 }
 
@@ -131,7 +132,7 @@ async function produceLines(
   if (tally.first !== undefined) {
     const { refused, unknown, written } = tally
     throw new Failure(
-      `${tally.first.message}\n${written} records written, ${refused} not written, ${unknown} may have been written`,
+      `${tally.first.message}\n${plural(written, 'record')} written, ${refused} not written, ${unknown} may have been written`,
       { cause: tally.first },
     )
   }

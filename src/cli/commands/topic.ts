@@ -23,6 +23,7 @@ import {
 import type { DataWorld } from '../data-world.ts'
 import { Failure, usage } from '../failure.ts'
 import { realDataWorld } from '../real-data-world.ts'
+import { plural } from '../amounts.ts'
 import { textTable } from '../text-table.ts'
 
 interface CreateOptions extends AccessOptions {
@@ -267,8 +268,4 @@ function summary(topic: TopicInfo): Record<string, unknown> {
 
 function replicasOf(topic: TopicInfo): number {
   return topic.partitions[0]?.replicas.length ?? 0
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
