@@ -135,7 +135,9 @@ export class ChronikServer extends ProcessServer implements Server {
       `127.0.0.1:${this.port + 1}`,
       ...(this.options.settings ?? []),
     )
-    return this.launch(path.join(repository, 'bin/chronik'), args, process.env)
+    // Another program can take its place, such as the `chronik` of an installed package.
+    const program = process.env['CHRONIK_BIN'] ?? path.join(repository, 'bin/chronik')
+    return this.launch(program, args, process.env)
   }
 
   partitionDirectory(topic: string, partition: number): string | undefined {
