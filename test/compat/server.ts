@@ -193,13 +193,13 @@ export class KafkaServer extends ProcessServer implements Server {
   }
 }
 
-/** The first directory of that name, at most `depth` levels below `root`. */
+/** The first directory of that name, or of that name and an incarnation, at most `depth` levels below `root`. */
 function findDirectory(root: string, name: string, depth: number): string | undefined {
   if (!existsSync(root)) return undefined
   const entries = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory())
   for (const entry of entries) {
     const full = path.join(root, entry.name)
-    if (entry.name === name) return full
+    if (entry.name.replace(/\.\d+$/, '') === name) return full
     const below = depth > 1 ? findDirectory(full, name, depth - 1) : undefined
     if (below !== undefined) return below
   }

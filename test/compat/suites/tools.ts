@@ -123,13 +123,13 @@ async function configs(context: Context): Promise<void> {
     '--alter',
     ...entity,
     '--add-config',
-    'max.message.bytes=2000000,cleanup.policy=compact',
+    'max.message.bytes=2000000,segment.bytes=2097152',
   ])
   const described = (await tool(context, 'configs', ['--describe', ...entity])).out
   check(described.includes('max.message.bytes=2000000'), described)
-  await tool(context, 'configs', ['--alter', ...entity, '--delete-config', 'cleanup.policy'])
+  await tool(context, 'configs', ['--alter', ...entity, '--delete-config', 'segment.bytes'])
   const after = (await tool(context, 'configs', ['--describe', ...entity])).out
-  check(!after.includes('cleanup.policy=compact'), after)
+  check(!after.includes('segment.bytes=2097152'), after)
 }
 
 async function console2(context: Context): Promise<void> {
