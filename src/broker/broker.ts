@@ -69,6 +69,7 @@ export class Broker {
       partitions: this.partitions,
       cluster: new ClusterView({ nodeId, metadata: controller, partitions: this.partitions }),
       deadlines: new Deadlines(env),
+      longPolls: new Deadlines(env),
       fetchSessions: new FetchSessions({
         clock: env.clock,
         random: env.random,
@@ -137,15 +138,22 @@ export class Broker {
       connections,
       requestBytes: this.#budget.bytes,
       fetchSessions: this.#services.fetchSessions.size,
-      waiting: this.#services.deadlines.size,
+      waiting: this.#services.deadlines.size + this.#services.longPolls.size,
     }
   }
 
-  /** Ends the connections and lets go of the partitions; the log host and the controller are closed after it. */
+  /**
+   * Answers the requests in work, as far as that takes no longer than a second, ends the connections and lets go of the
+   * partitions; the log host and the controller are closed after it.
+   */
   async close(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    const closing = this.#listeners.map((listener) => listener.close())
+    // Long polls end with what there is.
+    this.#services.longPolls.expire()
+    await Promise.all(closing)
     this.#housekeeping.close()
     this.#services.deadlines.close()
+    this.#services.longPolls.close()
     this.partitions.close()
   }
 }

@@ -245,3 +245,20 @@ test('who holds room with a large request that never comes gives it up when it c
   assert.equal((await waiting).errorCode, 0)
   assert.equal(rig.broker.stats().requestBytes, 0)
 })
+
+test('closing the broker answers what is in work, and ends long polls with what there is', async (t) => {
+  const rig = await rigFor(t)
+  await rig.createTopic('topic')
+  const log = rig.host.get(rig.broker.partitions.get('topic', 0)!.log.id)!
+  const [writer, reader] = [await rig.connect(), await rig.connect()]
+  const polled = reader.send(APIS.Fetch, 11, fetchRequest('topic', 0, { maxWaitMs: 60_000 }))
+  while (rig.broker.stats().waiting === 0) await turn()
+  log.autoCommit = false
+  const written = produce(writer, 'topic', batchOf(['a']))
+  while (log.logEnd.offset === 0) await turn()
+  const closed = rig.broker.close()
+  assert.equal((await polled).responses[0]?.partitions[0]?.errorCode, 0)
+  log.commit()
+  assert.equal((await written).errorCode, 0)
+  await Promise.all([closed, writer.closed, reader.closed])
+})

@@ -66,6 +66,7 @@ export class ClientConnection {
   /** The last started request is not accepted yet. */
   #busy = false
   #serving = false
+  #finishing = false
   #starting = false
   #paused = false
   /** The peer does not take what was written. */
@@ -117,6 +118,13 @@ export class ClientConnection {
   close(): void {
     if (this.#closed) return
     this.#connection.close()
+  }
+
+  /** Starts no more requests, and closes once those in work are answered. */
+  finish(): void {
+    this.#serving = false
+    this.#finishing = true
+    if (this.#slots.length === 0) this.close()
   }
 
   #onData(chunk: Uint8Array): void {
@@ -231,6 +239,7 @@ export class ClientConnection {
     this.#heldBytes += answer.bytes
     this.#options.budget.give(slot.requestBytes)
     this.#flush()
+    if (this.#finishing && this.#slots.length === 0) return this.close()
     this.#pump()
   }
 

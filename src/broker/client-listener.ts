@@ -9,6 +9,8 @@ import type { RequestBudget } from './request-budget.ts'
 
 /** How often idle and stalled connections are looked for, at least. */
 const WATCH_MS_MAX = 5_000
+/** How long requests in work may take to be answered when the listener closes. */
+const FINISH_MS_MAX = 1_000
 /** How long a large request may stand still while the node has no room for others. */
 const STALL_MS_MAX = 5_000
 
@@ -44,6 +46,8 @@ export class ClientListener {
   #watchTimer: Timer | undefined
   #serving = false
   #closed = false
+  /** Called when the last connection of a closing listener is gone. */
+  #onEmpty: (() => void) | undefined
 
   constructor(options: ClientListenerOptions) {
     this.name = options.name
@@ -68,12 +72,21 @@ export class ClientListener {
     this.#watch()
   }
 
-  /** Stops accepting, sends what is answered, and ends the connections. */
+  /** Stops accepting, lets the requests in work be answered for a moment, and ends the connections. */
   async close(): Promise<void> {
     this.#closed = true
     this.#watchTimer?.cancel()
-    for (const connection of this.#connections) connection.close()
+    for (const connection of [...this.#connections]) connection.finish()
     await this.#listener?.close()
+    if (this.#connections.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.timers.after(FINISH_MS_MAX, resolve)
+      this.#onEmpty = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+    for (const connection of this.#connections) connection.close()
   }
 
   #accept(connection: Connection): void {
@@ -106,6 +119,7 @@ export class ClientListener {
 
   #forget(connection: ClientConnection): void {
     if (!this.#connections.delete(connection)) return
+    if (this.#connections.size === 0) this.#onEmpty?.()
     const { counts } = this.#options
     const { remoteHost } = connection
     const left = (counts.byHost.get(remoteHost) ?? 1) - 1

@@ -38,6 +38,13 @@ export class Deadlines {
     this.#waiting.delete(deadline)
   }
 
+  /** Calls everything that waits now, as if its time were over. */
+  expire(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const { callback } of waiting) callback()
+  }
+
   /** Cancels everything. */
   close(): void {
     this.#waiting.clear()

@@ -28,7 +28,7 @@ export interface FetchFound {
 }
 
 export interface FetchOperationOptions {
-  readonly services: Pick<Services, 'env' | 'deadlines'>
+  readonly services: Pick<Services, 'env' | 'longPolls'>
   readonly targets: readonly FetchTarget[]
   readonly limits: FetchLimits
   /** The partition of a target, or the error that there is none. */
@@ -58,7 +58,7 @@ export class FetchOperation implements ProgressListener {
 
   /** Stops waiting; a promise that `run` returned then stays unsettled. */
   cancel(): void {
-    if (this.#deadline !== undefined) this.#options.services.deadlines.cancel(this.#deadline)
+    if (this.#deadline !== undefined) this.#options.services.longPolls.cancel(this.#deadline)
     this.#wakeUp?.cancel()
     for (const partition of this.#waitingIn.keys()) partition.removeListener(this)
     this.#waitingIn.clear()
@@ -86,8 +86,8 @@ export class FetchOperation implements ProgressListener {
   }
 
   #wait(found: readonly FetchFound[]): void {
-    const { deadlines } = this.#options.services
-    this.#deadline = deadlines.after(this.#options.limits.maxWaitMs, () => this.#finish())
+    const { longPolls } = this.#options.services
+    this.#deadline = longPolls.after(this.#options.limits.maxWaitMs, () => this.#finish())
     this.#sizes = found.map(({ answer }) => answer.records?.bytes ?? 0)
     found.forEach(({ partition, answer }, i) => {
       if (partition === undefined) return

@@ -19,7 +19,10 @@ export interface Services {
   readonly groups: GroupApi & GroupCoordinatorControl
   readonly cluster: ClusterView
   readonly partitions: Partitions
+  /** When requests in work are answered as timed out. */
   readonly deadlines: Deadlines
+  /** When fetches that wait for data are answered with what there is. */
+  readonly longPolls: Deadlines
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
 }

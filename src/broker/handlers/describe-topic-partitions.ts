@@ -87,7 +87,7 @@ export class DescribeTopicPartitionsHandler implements ApiHandler<Request, Respo
     const partitions = topic.partitions
       .slice(part.from, part.from + part.count)
       .map(({ index }) => ({
-        ...describePartition(cluster, context.listener, topic, index),
+        ...describePartition(cluster, context, topic, index),
         eligibleLeaderReplicas: [],
         lastKnownElr: [],
       }))

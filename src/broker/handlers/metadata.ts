@@ -108,12 +108,15 @@ export class MetadataHandler implements ApiHandler<Request, Response> {
 
   #describe(context: RequestContext, request: Request, topic: TopicImage): TopicAnswer {
     const operations = request.includeTopicAuthorizedOperations
+    const { listener, version } = context
+    const on =
+      version < 6 ? { listener, unreachable: ErrorCode.LEADER_NOT_AVAILABLE } : { listener }
     return {
       errorCode: ErrorCode.NONE,
       name: topic.name,
       topicId: topic.id,
       isInternal: topic.isInternal,
-      partitions: describePartitions(this.#services.cluster, context.listener, topic),
+      partitions: describePartitions(this.#services.cluster, on, topic),
       topicAuthorizedOperations: operations ? ALL_TOPIC_OPERATIONS : NOT_REQUESTED,
     }
   }

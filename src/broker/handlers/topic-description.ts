@@ -15,9 +15,15 @@ export interface PartitionDescription {
   readonly offlineReplicas: readonly number[]
 }
 
+export interface DescribedOn {
+  readonly listener: string
+  /** What is said of a leader that has no such listener: Metadata before v6 does not know LISTENER_NOT_FOUND. */
+  readonly unreachable?: ErrorCode
+}
+
 export function describePartition(
   cluster: ClusterView,
-  listener: string,
+  { listener, unreachable = ErrorCode.LISTENER_NOT_FOUND }: DescribedOn,
   topic: TopicImage,
   index: number,
 ): PartitionDescription {
@@ -27,7 +33,7 @@ export function describePartition(
   const reachable = cluster.node(leadership.leaderId, listener) !== undefined
   let errorCode: number = ErrorCode.NONE
   if (leadership.leaderId < 0) errorCode = ErrorCode.LEADER_NOT_AVAILABLE
-  else if (!reachable) errorCode = ErrorCode.LISTENER_NOT_FOUND
+  else if (!reachable) errorCode = unreachable
   return {
     errorCode,
     partitionIndex: index,
@@ -41,8 +47,8 @@ export function describePartition(
 
 export function describePartitions(
   cluster: ClusterView,
-  listener: string,
+  on: DescribedOn,
   topic: TopicImage,
 ): PartitionDescription[] {
-  return topic.partitions.map((_, index) => describePartition(cluster, listener, topic, index))
+  return topic.partitions.map((_, index) => describePartition(cluster, on, topic, index))
 }
