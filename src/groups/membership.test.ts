@@ -410,3 +410,40 @@ test('without the topic of offsets there is no coordinator', async () => {
     partition: 99162322 % 3,
   })
 })
+
+test('a sync that the leader repeats does not replace the assignment that is being written', async () => {
+  const rig = new GroupRig()
+  const [one] = await rig.form(rig.enter())
+  assert.ok(one)
+  const { memberId } = one
+  rig.log.autoCommit = false
+  const assign = (text: string) =>
+    rig.sync({ memberId, assignments: [{ memberId, assignment: bytesOf(text) }] })
+  const first = assign('first')
+  await rig.time.settle()
+  const second = assign('second')
+  assert.equal((await first).errorCode, ErrorCode.REBALANCE_IN_PROGRESS)
+  rig.log.commit()
+  assert.equal(textOf((await second).assignment), 'first')
+  const later = new GroupRig({ logs: rig.logs, time: rig.time })
+  await rig.time.settle()
+  assert.equal(textOf((await later.sync({ memberId })).assignment), 'first')
+})
+
+test('an assignment that is committed after its generation is over changes nothing', async () => {
+  const rig = new GroupRig()
+  const [one] = await rig.form(rig.enter())
+  assert.ok(one)
+  const { memberId } = one
+  rig.log.autoCommit = false
+  const sync = rig.sync({ memberId, assignments: [{ memberId, assignment: bytesOf('old') }] })
+  await rig.time.settle()
+  const newcomer = rig.enter()
+  await rig.time.settle()
+  assert.equal((await sync).errorCode, ErrorCode.REBALANCE_IN_PROGRESS)
+  const again = await rig.join({ memberId })
+  assert.deepEqual([again.generationId, (await newcomer).generationId], [2, 2])
+  rig.log.commit()
+  await rig.time.settle()
+  assert.equal((await rig.describe()).groupState, 'CompletingRebalance')
+})
