@@ -8,11 +8,12 @@ import { type BoundListener, Broker } from '../broker/broker.ts'
 import { Controller } from '../controller/controller.ts'
 import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/metadata-image.ts'
 import type { Env } from '../env/env.ts'
+import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { SoloLogHost } from '../replicated/solo.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
 import { Closing } from './closing.ts'
-import { noGroups } from './no-groups.ts'
+import { groupMetadata } from './group-metadata.ts'
 import {
   checkOptions,
   type ChronikOptions,
@@ -128,6 +129,13 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('controller', () => controller.close())
   dropOrphans(store, controller)
 
+  const groups = new GroupCoordinator({
+    env,
+    configs: () => controller.brokerConfigs(),
+    metadata: groupMetadata(controller),
+  })
+  closing.add('groups', () => groups.close())
+
   const broker = new Broker({
     env,
     nodeId,
@@ -135,7 +143,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     config: controller.brokerConfigs(),
     host,
     controller,
-    groups: noGroups(),
+    groups,
   })
   closing.add('broker', () => broker.close())
   await broker.open()
