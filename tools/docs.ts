@@ -3,6 +3,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { compatibilityPage } from './docs-compatibility.ts'
 import { configurationPage } from './docs-configuration.ts'
 
 export interface GeneratedPage {
@@ -12,7 +13,10 @@ export interface GeneratedPage {
 }
 
 export function generatedPages(): readonly GeneratedPage[] {
-  return [{ path: 'docs/configuration.md', text: configurationPage() }]
+  return [
+    { path: 'docs/compatibility.md', text: compatibilityPage() },
+    { path: 'docs/configuration.md', text: configurationPage() },
+  ]
 }
 
 if (import.meta.main) {

@@ -11,6 +11,7 @@ export interface CommandEntry {
 }
 
 export const commands: readonly CommandEntry[] = [
+  { name: 'start', summary: 'run a node', load: () => import('./commands/start.ts') },
   { name: 'topic', summary: 'manage topics', load: () => import('./commands/topic.ts') },
   { name: 'group', summary: 'show consumer groups', load: () => import('./commands/group.ts') },
   {

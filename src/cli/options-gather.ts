@@ -69,11 +69,14 @@ function gatherFlags({ flags, sets }: Sources): Map<string, Given> {
 /** Kubernetes gives every pod variables like these about a service that is named chronik or chronik-…. */
 const ofKubernetes = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/
 
+/** For the command line itself: the file, and where the other commands find a cluster. */
+const notSettings = [CONFIG_ENVIRONMENT, 'CHRONIK_BOOTSTRAP']
+
 function gatherEnvironment(environment: Sources['environment']): Map<string, Given> {
   const found = new Map<string, Given>()
   for (const [name, text] of Object.entries(environment)) {
     if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue
-    if (name === CONFIG_ENVIRONMENT) continue
+    if (notSettings.includes(name)) continue
     const setting = settingByEnvironment.get(name)
     if (setting !== undefined) {
       found.set(setting.key, { text, place: name })

@@ -2,6 +2,7 @@
 
 import { DiskError } from '../env/disk.ts'
 import { NetError } from '../env/network.ts'
+import { OptionsError } from '../server/options.ts'
 import { StoreError } from '../storage/store.ts'
 import { Failure } from './failure.ts'
 import { formatAddress } from './options-listeners.ts'
@@ -14,7 +15,7 @@ export function explainStartFailure(error: unknown, options: StartOptions): unkn
       ? explainNet(error, options)
       : error instanceof DiskError
         ? explainDisk(error, options.dataDir)
-        : error instanceof StoreError
+        : error instanceof StoreError || error instanceof OptionsError
           ? error.message
           : undefined
   return message === undefined ? error : new Failure(message, { cause: error })

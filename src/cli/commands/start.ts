@@ -9,6 +9,7 @@ import { gather } from '../options-gather.ts'
 import { type Address, formatAddress, isLoopback } from '../options-listeners.ts'
 import { type StartOptions, startOptions } from '../options-start.ts'
 import { CONFIG_ENVIRONMENT, settings } from '../options.ts'
+import { realWorld } from '../real-world.ts'
 import { holdsData, resetData } from '../reset.ts'
 import { explainStartFailure } from '../start-failures.ts'
 import { type ExitNow, runUntilStopped, type Signals } from '../stopping.ts'
@@ -53,6 +54,10 @@ interface Given {
   readonly yes?: boolean
   /** By the camel-case name of a setting's flag. */
   readonly [flag: string]: unknown
+}
+
+export function command(): Command {
+  return startCommand(realWorld())
 }
 
 export function startCommand(world: StartWorld): Command {

@@ -1,0 +1,37 @@
+// The world of the start command: this process. What a node needs is loaded here, when it is needed, so that no other
+// command pays for it.
+
+import type { RunningNode, StartWorld } from './commands/start.ts'
+import { onSignal } from '../env/node/signals.ts'
+import { terminalAsk } from './ask.ts'
+
+export function realWorld(): StartWorld {
+  // A reader of our output that goes away must not take the node with it.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  return {
+    environment: process.env,
+    workingDirectory: process.cwd(),
+    makeEnv: async (log) => {
+      const { nodeEnv } = await import('../env/node/node-env.ts')
+      return nodeEnv({ log })
+    },
+    startNode: async ({ log: _, ...options }, env): Promise<RunningNode> => {
+      const { Chronik } = await import('../server/chronik.ts')
+      const { http, ...rest } = options
+      const node = await Chronik.start({ ...rest, ...(http === undefined ? {} : { http }), env })
+      return {
+        listeners: node.listeners.map(({ name, advertisedHost, advertisedPort }) => ({
+          name,
+          advertised: { host: advertisedHost, port: advertisedPort },
+        })),
+        http: node.http,
+        stop: () => node.stop(),
+      }
+    },
+    signals: { on: (listener) => onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], listener) },
+    exitNow: (code) => process.exit(code),
+    print: (text) => void process.stdout.write(`${text}\n`),
+    say: (text) => void process.stderr.write(`chronik: ${text}\n`),
+    ask: terminalAsk(),
+  }
+}
