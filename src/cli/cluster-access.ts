@@ -44,6 +44,8 @@ export async function withCluster<T>(
     connectTimeoutMs: Math.min(timeoutMsOf(options), 10_000),
   })
   try {
+    // Fails at once where nothing answers; from here on, a node that is away for a moment is waited for.
+    await cluster.refresh([])
     return await action(cluster)
   } catch (error) {
     throw explained(error, bootstrap)

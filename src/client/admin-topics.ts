@@ -145,7 +145,8 @@ export function atController<T>(
   attempt: (connection: BrokerConnection) => Promise<T>,
 ): Promise<T> {
   const timeoutMs = cluster.requestTimeoutMs
-  return retrying(cluster, { timeoutMs, repeatable }, async () => {
+  const limits = { timeoutMs, repeatable, final: 'UNKNOWN_TOPIC_OR_PARTITION' as const }
+  return retrying(cluster, limits, async () => {
     try {
       return await attempt(await cluster.controllerConnection())
     } catch (error) {

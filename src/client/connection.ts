@@ -162,8 +162,9 @@ export class BrokerConnection {
     await this.#submit(api, version, body(version), { answered: false, ...options })
   }
 
-  /** Ends at once; what is in flight is lost. */
+  /** Ends; answers that are still to come are lost, but what was handed over is sent (with acks=0 it counts as written). */
   close(): void {
+    if (this.#closed === undefined) this.#connection.close()
     this.#end('the connection was closed')
   }
 
@@ -302,7 +303,7 @@ export class BrokerConnection {
   #end(message: string, fault: 'lost' | 'timed-out' | 'malformed' = 'lost'): void {
     if (this.#closed !== undefined) return
     this.#closed = new RequestError(fault, message)
-    this.#connection.destroy()
+    if (fault !== 'lost') this.#connection.destroy()
     const [inFlight, waiting] = [this.#inFlight, this.#waiting]
     this.#inFlight = []
     this.#waiting = []

@@ -170,7 +170,9 @@ export class Producer {
     }
     const partitions = topic.partitions.length
     if (record.partition !== undefined && record.partition >= partitions) {
-      item.reject(new ProduceError('refused', `${record.topic} has the partitions 0 to ${partitions - 1}`))
+      item.reject(
+        new ProduceError('refused', `${record.topic} has the partitions 0 to ${partitions - 1}`),
+      )
       return
     }
     const partition = record.partition ?? this.#choose(record, partitions)

@@ -1,13 +1,16 @@
 // Trying again what failed for a passing reason, within a time.
 
+import type { ErrorName } from '../protocol/error-codes.ts'
 import { Backoff } from './client-env.ts'
-import { isTransient, RequestError } from './client-error.ts'
+import { isTransient, KafkaError, RequestError } from './client-error.ts'
 import type { Cluster } from './cluster.ts'
 
 export interface RetryLimits {
   readonly timeoutMs: number
   /** False for what must not be done twice: it is not tried again once it may have been done. */
   readonly repeatable?: boolean
+  /** An error that is no passing one here, though it may be elsewhere. */
+  readonly final?: ErrorName
 }
 
 /** Calls `attempt` until it succeeds, fails for good, or the time is over; then throws the last failure. */
@@ -24,7 +27,8 @@ export async function retrying<T>(
       return await attempt()
     } catch (error) {
       const done = error instanceof RequestError && error.mayBeDone && limits.repeatable === false
-      if (done || !isTransient(error)) throw error
+      const final = error instanceof KafkaError && error.error === limits.final
+      if (done || final || !isTransient(error)) throw error
       if (env.clock.monotonicMs() >= deadlineMs) throw error
       await backoff.wait()
     }

@@ -109,8 +109,6 @@ async function produceLines(
   given: Given,
   format: InputFormat,
 ): Promise<void> {
-  // Fails at once where there is no cluster, rather than when the first line has waited in vain.
-  await cluster.refresh([])
   const producer = new Producer(cluster, producerOptions(given))
   const tally = new Tally()
   let stopped = false
