@@ -132,6 +132,7 @@ export class Committer {
   #takeQueue(group: Group, log: Log): boolean {
     if (!this.#takeExtents(group, log)) return false
     if (!this.#takeCopies(group, log)) return false
+    group.markers.push(...log.moved.splice(0))
     let compound = false
     while (log.queue.length > 0 && !log.direct) {
       const op = log.queue[0]!

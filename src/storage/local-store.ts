@@ -126,7 +126,6 @@ export class LocalStore implements Store {
       space: this.#space,
       committer: () => this.#committer,
       logs: () => this.#logs.values(),
-      settled: (log) => new Promise((resolve) => log.mark(resolve)),
       onError,
     })
     this.#committer = this.#newCommitter(options, onError)

@@ -82,6 +82,8 @@ export class Log implements StoredLog {
   inlineOnly = false
   /** Pieces in journal files up to this sequence are to be copied forward. */
   copyUpTo = 0
+  /** Told once the copies asked for, and the extents waiting, are durable, whatever the queue waits for. */
+  moved: (() => void)[] = []
   /** Records of this log are in the group that is being written. */
   committing = false
   created: boolean

@@ -6,6 +6,7 @@ import type { Clock, Timer, Timers } from '../env/env.ts'
 import { encodeCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import type { Committer } from './committer.ts'
 import { isDiskError } from './files.ts'
+import { SLOT_HEAD_BYTES } from './journal-frame.ts'
 import type { JournalSlots } from './journal-slots.ts'
 import type { JournalWriter } from './journal-writer.ts'
 import type { Log } from './log.ts'
@@ -24,6 +25,9 @@ export class Maintenance {
   readonly #writebacks = new Set<Log>()
   #writing = 0
   #idleTimer: Timer | undefined
+  #retryTimer: Timer | undefined
+  /** The largest frame that found no place. */
+  #wantedBytes = 0
   #closed = false
 
   constructor(deps: MaintenanceDeps) {
@@ -36,7 +40,7 @@ export class Maintenance {
     const now = clock.monotonicMs()
     for (const log of logs) {
       log.lastAppendMs = now
-      if (log.state.tailBytes >= options.writebackBytes) this.#queueWriteback(log)
+      if (log.state.tailBytes >= options.writebackBytes) this.#writebacks.add(log)
       if (log.state.tailBytes > 0) this.#armIdleTimer()
     }
     if (cache.heldBytes > options.dirtyBytesMax / 2 && this.#writebacks.size === 0) {
@@ -47,19 +51,24 @@ export class Maintenance {
     this.#startWritebacks()
   }
 
-  /** Makes room in the journal, for a frame of `bytes` at least; one attempt at a time. */
+  /** Makes room in the journal, for a frame of `bytes` at least; one attempt at a time, the next a while later. */
   ensureRoom(bytes: number): void {
-    if (this.#room !== undefined || this.#closed) return
-    this.#room = this.#makeRoom(bytes)
+    this.#wantedBytes = Math.max(this.#wantedBytes, bytes)
+    if (this.#room !== undefined || this.#retryTimer !== undefined || this.#closed) return
+    this.#room = this.#makeRoom()
       .catch(this.#deps.onError)
       .finally(() => {
         this.#room = undefined
+        if (this.#lacksRoom()) this.#retryLater()
+        else this.#wantedBytes = 0
         this.#deps.committer().roomChanged()
       })
   }
 
   /** As ensureRoom, awaited; true when data has room again. */
   async tryRoom(): Promise<boolean> {
+    this.#retryTimer?.cancel()
+    this.#retryTimer = undefined
     this.ensureRoom(0)
     await this.#room
     return this.#deps.slots.spares >= 2
@@ -85,24 +94,41 @@ export class Maintenance {
   async close(): Promise<void> {
     this.#closed = true
     this.#idleTimer?.cancel()
+    this.#retryTimer?.cancel()
     await this.#room
     await this.#checkpointing
   }
 
-  async #makeRoom(bytes: number): Promise<void> {
+  #lacksRoom(): boolean {
+    const { slots } = this.#deps
+    return slots.spares < 2 || !slots.fits(this.#wantedBytes, false)
+  }
+
+  #retryLater(): void {
+    if (this.#retryTimer !== undefined || this.#closed) return
+    this.#retryTimer = this.#deps.timers.after(this.#deps.options.probeMs, () => {
+      this.#retryTimer = undefined
+      this.ensureRoom(0)
+    })
+  }
+
+  async #makeRoom(): Promise<void> {
     const { slots, options } = this.#deps
-    const wanted = (): boolean => slots.spares < 2 || !slots.fits(bytes, false)
-    if (!wanted()) return
+    if (!this.#lacksRoom()) return
     const eager = slots.bytes + options.journalFileBytes <= options.journalBytesMax / 2
-    if (eager && (await this.#grow(bytes)) && !wanted()) return
+    if (eager && (await this.#grow()) && !this.#lacksRoom()) return
     await this.#recycle()
-    while (wanted() && slots.canGrow && !this.#closed) if (!(await this.#grow(bytes))) return
+    // A frame larger than any file needs one of its own, beyond the bound if it must be: it goes once it is recycled.
+    const oversize = (): boolean => this.#wantedBytes + SLOT_HEAD_BYTES > options.journalFileBytes
+    while (this.#lacksRoom() && (slots.canGrow || oversize()) && !this.#closed) {
+      if (!(await this.#grow())) return
+    }
   }
 
   /** False when the disk has no room. */
-  async #grow(bytes: number): Promise<boolean> {
+  async #grow(): Promise<boolean> {
     try {
-      await this.#deps.slots.grow(bytes)
+      await this.#deps.slots.grow(this.#wantedBytes)
       return true
     } catch (error) {
       if (!isDiskError(error, 'ENOSPC')) throw error
@@ -117,22 +143,29 @@ export class Maintenance {
     const old = slots.live.slice(0, -1)
     const upTo = old[Math.max(0, Math.ceil(old.length / 2) - 1)]?.sequence
     if (upTo !== undefined) {
-      const moved: Promise<void>[] = []
+      const holders: Log[] = []
       for (const log of this.#deps.logs()) {
-        const holds = log.state.tail.some(
-          (piece) => (piece.blob.place?.sequence ?? Infinity) <= upTo,
-        )
-        if (!holds || log.dropped) continue
-        if (log.state.tailBytes > options.copyForwardBytesMax) this.#queueWriteback(log)
+        if (log.state.tail.some((piece) => (piece.blob.place?.sequence ?? Infinity) <= upTo)) {
+          holders.push(log)
+        }
+      }
+      for (const log of holders) {
+        if (log.state.tailBytes > options.copyForwardBytesMax) this.#writebacks.add(log)
         else log.copyUpTo = upTo
-        moved.push(this.#deps.settled(log))
       }
       this.#startWritebacks()
       await files.idle()
-      for (const log of this.#deps.logs()) moved.push(this.#deps.settled(log))
-      await Promise.all(moved)
+      await Promise.all(holders.map((log) => this.#moved(log)))
     }
     await this.checkpoint()
+  }
+
+  /** What is under way of the log's copies and extents is durable when it resolves. */
+  #moved(log: Log): Promise<void> {
+    return new Promise((resolve) => {
+      log.moved.push(resolve)
+      this.#deps.committer().wake(log)
+    })
   }
 
   async #writeCheckpoint(): Promise<boolean> {
@@ -155,10 +188,6 @@ export class Maintenance {
       this.#deps.committer().roomChanged()
       return true
     }
-  }
-
-  #queueWriteback(log: Log): void {
-    this.#writebacks.add(log)
   }
 
   #startWritebacks(): void {
@@ -190,7 +219,7 @@ export class Maintenance {
     for (const log of dirty) {
       if (excess <= 0) return
       excess -= log.state.tailBytes
-      this.#queueWriteback(log)
+      this.#writebacks.add(log)
     }
   }
 
@@ -206,7 +235,7 @@ export class Maintenance {
     const before = this.#deps.clock.monotonicMs() - this.#deps.options.idleWritebackMs
     for (const log of this.#deps.logs()) {
       if (log.state.tailBytes === 0) continue
-      if (log.lastAppendMs <= before) this.#queueWriteback(log)
+      if (log.lastAppendMs <= before) this.#writebacks.add(log)
       else this.#armIdleTimer()
     }
     this.#startWritebacks()
@@ -227,7 +256,5 @@ export interface MaintenanceDeps {
   /** Made after this. */
   readonly committer: () => Committer
   readonly logs: () => Iterable<Log>
-  /** Resolves when everything the log accepted is durable, its copies too. */
-  readonly settled: (log: Log) => Promise<void>
   readonly onError: (error: unknown) => void
 }

@@ -116,7 +116,8 @@ export class SegmentIndex {
 
   /**
    * Takes over what index files say, as far as it is plausible for a segment of `segmentBytes`; entries above the first
-   * implausible one are dropped. The last entry of each is dropped too, so that a scan from there tells what followed.
+   * implausible one are dropped. So are those above the last timestamp (of two files that were never synced either may
+   * have lost its end) and the last entry of each: a scan from there tells what followed.
    */
   load(offsets: Uint8Array, times: Uint8Array, segmentBytes: number): void {
     let relative = -1
@@ -142,7 +143,10 @@ export class SegmentIndex {
       this.#times.push(time)
       this.#timeRelative.push(timeRelative)
     }
-    if (this.entries > 0) this.#dropLastEntry()
+    const kept = lastAtMost(this.#relative, timeRelative) + 1
+    this.#relative.length = kept
+    this.#positions.length = kept
+    if (kept > 0) this.#dropLastEntry()
     this.writtenOffsets = this.entries
     this.writtenTimes = this.timeEntries
   }
