@@ -112,6 +112,7 @@ function encodeLog(out: ByteWriter, log: LogState): void {
     out.i64(segment.bytes)
     out.i64(segment.maxTimestampMs)
     out.i64(segment.firstTimestampMs)
+    out.u8(segment.indexed ? 1 : 0)
   }
   out.u32(log.tail.length)
   for (const piece of log.tail) encodePiece(out, piece)
@@ -152,6 +153,7 @@ function decodeLog(input: ByteReader): LogState {
       bytes: input.i64(),
       maxTimestampMs: input.i64(),
       firstTimestampMs: input.i64(),
+      indexed: input.u8() === 1,
     })
   }
   for (let n = input.u32(); n > 0; n--) {

@@ -9,7 +9,7 @@ import type { FileCache } from './file-cache.ts'
 import { isDiskError, readFileIfThere, unlinkIfThere } from './files.ts'
 import { segmentFile } from './segment-files.ts'
 import { OFFSET_ENTRY_BYTES, SegmentIndex, TIME_ENTRY_BYTES } from './segment-index.ts'
-import type { BatchSummary } from './store.ts'
+import { StoreError, type BatchSummary } from './store.ts'
 
 /** All indexes in memory together; about 32 bytes each. */
 const ENTRIES_MAX = 512 * 1024
@@ -77,18 +77,27 @@ export class IndexStore {
     }
   }
 
-  /** The segment takes no more batches. */
-  async seal(segment: IndexedSegment): Promise<void> {
-    const loaded = this.#loaded.get(segmentFile(segment.directory, segment.base, 'log'))
-    if (loaded === undefined || loaded.index.coveredTo !== segment.bytes) return
+  /** The segment takes no more batches for now: its index files are made whole and durable. False when they could not be. */
+  async seal(segment: IndexedSegment): Promise<boolean> {
+    const { directory, base } = segment
+    const loaded = this.#loaded.get(segmentFile(directory, base, 'log'))
+    if (loaded === undefined || loaded.index.coveredTo !== segment.bytes) return false
     loaded.index.seal()
     await this.#persist(loaded)
-  }
-
-  /** Writes what is pending of one segment. */
-  async flush(segment: Pick<IndexedSegment, 'directory' | 'base'>): Promise<void> {
-    const loaded = this.#loaded.get(segmentFile(segment.directory, segment.base, 'log'))
-    if (loaded !== undefined) await this.#persist(loaded)
+    const { index } = loaded
+    if (index.coveredTo !== segment.bytes || !loaded.trimmed) return false
+    if (index.writtenOffsets < index.entries || index.writtenTimes < index.timeEntries) return false
+    try {
+      for (const kind of ['index', 'timeindex'] as const) {
+        await this.#files.use(segmentFile(directory, base, kind), (file) => file.sync())
+      }
+      await this.#disk.syncDirectory(directory)
+      return true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#log.debug('an index was not synced', { directory, base, why: error.code })
+      return false
+    }
   }
 
   /** The index, covering at least what the segment held at the call. */
@@ -99,6 +108,19 @@ export class IndexStore {
     else this.#touch(path, loaded)
     const { index } = loaded
     if (index.coveredTo >= segment.bytes) return index
+    const from = index.coveredTo
+    try {
+      await this.#catchUp(path, segment, index)
+      return index
+    } catch (error) {
+      if (!(error instanceof StoreError) || from === 0) throw error
+    }
+    // The place that the file named to go on from was none: only the segment itself decides whether it is damaged.
+    await this.distrust(segment.directory, segment.base)
+    return this.ensure(segment)
+  }
+
+  async #catchUp(path: string, segment: IndexedSegment, index: SegmentIndex): Promise<void> {
     const before = index.entries
     await this.#files.use(path, (file) =>
       scanBatches(
@@ -111,7 +133,6 @@ export class IndexStore {
       ),
     )
     this.#entries += index.entries - before
-    return index
   }
 
   /** The segment was cut to `bytes`; its file still holds them. */

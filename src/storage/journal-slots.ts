@@ -127,14 +127,16 @@ export class JournalSlots {
     return { slot: begun, begun: true }
   }
 
-  /** Makes every live slot that is not needed a spare one; smaller ones than usual go, once there are enough. */
+  /** Makes every live slot that is not needed a spare one, or removes it where it is of an odd size or beyond the bound. */
   async release(needed: (sequence: number) => boolean): Promise<void> {
     const freed = this.#live.filter((slot) => !needed(slot.sequence))
     this.#live = this.#live.filter((slot) => needed(slot.sequence))
     const odd: Slot[] = []
     for (const slot of freed) {
       const usual = this.#spare.filter((spare) => spare.capacity >= this.#fileBytes).length
-      if (slot.capacity !== this.#fileBytes && usual >= 2) odd.push(slot)
+      const surplus =
+        slot.capacity !== this.#fileBytes || this.bytes + slot.capacity > this.#bytesMax
+      if (surplus && usual >= 2) odd.push(slot)
       else this.#spare.push({ name: slot.name, file: slot.file, capacity: slot.capacity })
     }
     for (const slot of odd) await this.#remove(slot)

@@ -9,7 +9,7 @@ import type { JournalSlots } from './journal-slots.ts'
 import { JournalWriter } from './journal-writer.ts'
 import { Log, type LogHost } from './log.ts'
 import { LogFiles } from './log-files.ts'
-import { indexed, LogReads } from './log-reads.ts'
+import { LogReads } from './log-reads.ts'
 import { LogState } from './log-state.ts'
 import { Maintenance } from './maintenance.ts'
 import type { NodeState } from './node-state.ts'
@@ -213,7 +213,9 @@ export class LocalStore implements Store {
     }
     for (const log of this.#logs.values()) {
       const active = log.state.segments.at(-1)
-      if (active !== undefined) await this.#indexes.flush(indexed(log, active))
+      if (active !== undefined && dirty.length <= CLOSE_WRITEBACKS_MAX) {
+        await this.#logFiles.sealIndex(log, active.baseOffset, active.bytes)
+      }
       log.shut('the store was closed')
     }
     for (const snapshots of this.#snapshots) await snapshots.idle()

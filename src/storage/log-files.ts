@@ -184,9 +184,18 @@ export class LogFiles {
     const active = parts.at(-1)?.segment
     for (const [base, bytes] of ends) {
       if (base === active) continue
-      const intervalBytes = log.config.indexIntervalBytes
-      void this.#run(() => this.#indexes.seal({ directory: log.path, base, bytes, intervalBytes }))
+      void this.#run(() => this.sealIndex(log, base, bytes))
     }
+  }
+
+  /** Makes the index files of a segment that ends at `bytes` durable, so that the next start may believe them. */
+  async sealIndex(log: Log, base: Offset, bytes: number): Promise<void> {
+    const { truncations } = log
+    const intervalBytes = log.config.indexIntervalBytes
+    const sealed = await this.#indexes.seal({ directory: log.path, base, bytes, intervalBytes })
+    const segment = log.state.segments.find((s) => s.baseOffset === base)
+    if (!sealed || segment === undefined || segment.bytes !== bytes) return
+    if (truncations === log.truncations) segment.indexed = true
   }
 
   async #cleanUp(log: Log, remove: ReadonlySet<Offset>, cut: Offset | undefined): Promise<void> {

@@ -4,10 +4,10 @@ import type { LeaderEpoch, Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
 import type { WritablePiece } from './segment-writer.ts'
 
-/** What the log's durable position becomes once the change is durable. A later truncation lowers it. */
+/** What the log's durable position becomes once the change is durable, unless a truncation is pending then. */
 export interface Mark {
-  after: Position
-  /** Reported by itself, before anything later. */
+  readonly after: Position
+  /** A truncation: reported by itself, before anything later. */
   readonly cut: boolean
 }
 

@@ -29,6 +29,8 @@ export interface SegmentState {
   /** An upper bound: a truncation leaves it. -1 without timestamps. */
   maxTimestampMs: number
   readonly firstTimestampMs: number
+  /** Its index files are whole and synced. Otherwise what a start finds of them is not believed. */
+  indexed: boolean
 }
 
 /** Where a blob lies in the journal. `bytes` and `crc` are those of the whole blob, also after a truncation cut the piece. */
@@ -167,6 +169,7 @@ export class LogState {
         bytes: record.bytes,
         maxTimestampMs: record.maxTimestampMs,
         firstTimestampMs: record.firstTimestampMs,
+        indexed: false,
       })
       return
     }
@@ -175,6 +178,7 @@ export class LogState {
       `extent at ${record.position} of ${record.segment}, not at the end of the files`,
     )
     last.endOffset = record.end
+    last.indexed = false
     last.bytes += record.bytes
     last.maxTimestampMs = Math.max(last.maxTimestampMs, record.maxTimestampMs)
   }
@@ -192,6 +196,7 @@ export class LogState {
       if (last !== undefined && last.endOffset > offset) {
         assert(record.keptBytes > 0 && record.keptBytes <= last.bytes, 'a cut keeps whole batches')
         last.endOffset = offset
+        last.indexed = false
         last.bytes = record.keptBytes
       }
     }

@@ -3,7 +3,7 @@
 //
 // Invariants:
 // - accepted state = journaled state + `extents` in flight + `queue`, applied in order;
-// - `durable` is a prefix of the accepted log: a truncation lowers it, and every mark still to come, at once;
+// - `durable` is a prefix of the accepted log; while a truncation is not durable it stays below that truncation's position;
 // - while `filesBusy`, a task owns the log's files, and no truncation, log start or drop is journaled;
 // - while `direct`, the appends of the queue's front are being written to a segment, and nothing later is journaled.
 
@@ -58,6 +58,8 @@ export class Log implements StoredLog {
   #durableHardState: HardState
   readonly #listeners: ((durable: Position) => void)[] = []
   #closed: string | undefined
+  /** Truncations accepted and not durable. */
+  #pendingCuts = 0
 
   /** Accepted, not journaled. */
   readonly queue: LogOp[] = []
@@ -226,12 +228,9 @@ export class Log implements StoredLog {
     this.#end = after
     this.truncations++
     this.tail.truncate(to.offset)
-    const lower = (position: Position): Position =>
-      comparePositions(position, after) > 0 ? after : position
-    this.#durable = lower(this.#durable)
-    for (const mark of this.inFlight) mark.after = lower(mark.after)
-    for (const mark of this.extentMarks) mark.after = lower(mark.after)
-    for (const op of this.queue) if ('after' in op) op.after = lower(op.after)
+    this.#pendingCuts++
+    const below = this.#below(after)
+    if (comparePositions(this.#durable, below) > 0) this.#durable = below
     this.#push({ kind: 'truncate', to, keptBytes: undefined, after, cut: true })
   }
 
@@ -267,11 +266,13 @@ export class Log implements StoredLog {
     if (hardState !== undefined) this.#durableHardState = hardState
     if (count === 0 && hardState !== undefined) this.#notify()
     for (let left = count; left > 0; left--) {
-      // A listener may truncate: the marks still in flight are lowered then, so each is taken only when its turn comes.
       const mark = this.inFlight.shift()
       assert(mark !== undefined, 'a mark in flight')
-      if (mark.cut || comparePositions(mark.after, this.#durable) > 0) this.#durable = mark.after
-      if (left === 1 || mark.cut || this.inFlight[0]!.cut) this.#notify()
+      if (mark.cut) this.#pendingCuts--
+      // Until the last truncation is durable, what comes before it says nothing about the log as it is now.
+      if (this.#pendingCuts > 0) continue
+      this.#durable = mark.after
+      if (left === 1 || mark.cut) this.#notify()
     }
   }
 
@@ -304,6 +305,16 @@ export class Log implements StoredLog {
       if (op.kind === 'truncate' && op.to.offset < below) below = op.to.offset
     }
     return below
+  }
+
+  /** The last position before `position`, or that itself where nothing is before it. */
+  #below(position: Position): Position {
+    const { epoch, offset } = position
+    const started = this.#epochs.entries.find((entry) => entry.epoch === epoch)
+    if (started !== undefined && started.start < offset)
+      return { epoch, offset: asOffset(offset - 1) }
+    const before = this.#epochs.entries.findLast((entry) => entry.epoch < epoch)
+    return { epoch: before?.epoch ?? NO_EPOCH, offset }
   }
 
   #notify(): void {

@@ -26,6 +26,7 @@ export class Maintenance {
   #writing = 0
   #idleTimer: Timer | undefined
   #retryTimer: Timer | undefined
+  #reserve: Promise<void> | undefined
   /** The largest frame that found no place. */
   #wantedBytes = 0
   #closed = false
@@ -54,6 +55,7 @@ export class Maintenance {
   /** Makes room in the journal, for a frame of `bytes` at least; one attempt at a time, the next a while later. */
   ensureRoom(bytes: number): void {
     this.#wantedBytes = Math.max(this.#wantedBytes, bytes)
+    if (bytes > 0 && this.#room !== undefined) this.#growReserve(bytes)
     if (this.#room !== undefined || this.#retryTimer !== undefined || this.#closed) return
     this.#room = this.#makeRoom()
       .catch(this.#deps.onError)
@@ -97,6 +99,30 @@ export class Maintenance {
     this.#retryTimer?.cancel()
     await this.#room
     await this.#checkpointing
+  }
+
+  /**
+   * Emptying journal files takes journal space itself (copies, extents). When it has used up the reserve, a file is added
+   * even beyond the bound: waiting for the emptying would be waiting for itself.
+   */
+  #growReserve(bytes: number): void {
+    const { slots, committer, onError } = this.#deps
+    if (slots.fits(bytes, true) || this.#reserve !== undefined) return
+    this.#reserve = this.#grow()
+      .then((grown) => {
+        if (grown) committer().roomChanged()
+        else this.#retryReserveLater(bytes)
+      })
+      .catch(onError)
+      .finally(() => (this.#reserve = undefined))
+  }
+
+  #retryReserveLater(bytes: number): void {
+    const { timers, options, committer } = this.#deps
+    timers.after(options.probeMs, () => {
+      this.#growReserve(bytes)
+      committer().roomChanged()
+    })
   }
 
   #lacksRoom(): boolean {

@@ -52,7 +52,10 @@ async function matchLog(disk: Disk, path: string, log: LogState): Promise<string
       await unlinkIfThere(disk, `${path}/${name}`)
       continue
     }
-    if (parsed.kind !== 'log') continue
+    if (parsed.kind !== 'log') {
+      if (!segment.indexed) await unlinkIfThere(disk, `${path}/${name}`)
+      continue
+    }
     seen.add(parsed.base)
     const bytes = (await disk.stat(`${path}/${name}`))?.bytes ?? 0
     if (bytes < segment.bytes) {
@@ -66,7 +69,6 @@ async function matchLog(disk: Disk, path: string, log: LogState): Promise<string
   return damage
 }
 
-/** The indexes of a segment that was longer may point beyond it or at what was overwritten: they are made anew. */
 async function cut(
   disk: Disk,
   path: string,
@@ -79,8 +81,6 @@ async function cut(
   } finally {
     await file.close()
   }
-  await unlinkIfThere(disk, segmentFile(path, base, 'index'))
-  await unlinkIfThere(disk, segmentFile(path, base, 'timeindex'))
 }
 
 async function removeFolder(disk: Disk, path: string): Promise<void> {

@@ -93,9 +93,11 @@ export class LogTail {
 
   /** Everything below `offset` is in a segment file now. */
   markClean(offset: Offset): void {
-    for (; this.#heldFrom < this.#chunks.length; this.#heldFrom++) {
+    while (this.#heldFrom < this.#chunks.length) {
       const chunk = this.#chunks[this.#heldFrom]!
       if (chunk.end > offset) return
+      // First, since it may evict and move the chunks.
+      this.#heldFrom++
       if (chunk.state === 'held') this.#cache.clean(chunk)
     }
   }
