@@ -153,7 +153,7 @@ export class Committer {
       ) {
         return true
       }
-      if (op.kind === 'truncate' && !this.#resolved(log, op)) return true
+      if (op.kind === 'truncate' && !this.#resolved(log)) return true
       if (op.kind === 'create' && !op.isFree()) return true
       const opened: boolean = compound || op.kind === 'truncate'
       if (op.kind === 'truncate' && !this.#compoundFits(group, log)) return this.#stall(log, group)
@@ -346,10 +346,17 @@ export class Committer {
     return false
   }
 
-  #resolved(log: Log, op: TruncateOp): boolean {
-    if (op.keptBytes !== undefined || log.state.keptBytes(op.to.offset) !== undefined) return true
-    this.#hooks.resolveCut(log, op)
-    return false
+  /** Whether every truncation of the queue knows where it cuts: they go into one frame with what lies between them. */
+  #resolved(log: Log): boolean {
+    let cutTo: number = log.state.fileEnd
+    for (const op of log.queue) {
+      if (op.kind !== 'truncate' || op.to.offset >= cutTo) continue
+      cutTo = op.to.offset
+      if (op.keptBytes !== undefined || log.state.keptBytes(op.to.offset) !== undefined) continue
+      this.#hooks.resolveCut(log, op)
+      return false
+    }
+    return true
   }
 
   #groupIsFull(group: Group, op: AppendOp): boolean {

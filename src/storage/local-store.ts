@@ -243,7 +243,7 @@ export class LocalStore implements Store {
         unqueued: (bytes) => this.#space.unqueued(bytes),
         journalFull: (bytes) => this.#maintenance.ensureRoom(bytes),
         filesMayFollow: (log) => {
-          this.#dropping.delete(log)
+          if (log.dropJournaled) this.#dropping.delete(log)
           this.#logFiles.mayFollow(log)
         },
         committed: (logs) => this.#maintenance.committed(logs),
