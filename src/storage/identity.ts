@@ -1,12 +1,14 @@
 // The data directory's identity: a random id that is durable before anything else happens and never changes (law R6).
 // The file is written last when a directory is formatted: where it is missing, nothing was ever accepted.
 
+import { crc32c } from '../base/crc32c.ts'
 import type { Disk } from '../env/disk.ts'
 import type { Random } from '../env/env.ts'
 import { readFileIfThere, writeFileWhole } from './files.ts'
 import { StoreError } from './store.ts'
 
 export const IDENTITY_FILE = 'chronik.json'
+const FORMAT = 'chronik-data'
 /** Of the data directory as a whole. */
 export const STORAGE_VERSION = 1
 
@@ -31,8 +33,14 @@ export async function writeIdentity(
   directory: string,
   directoryId: string,
 ): Promise<void> {
-  const text = `${JSON.stringify({ format: 'chronik-data', version: STORAGE_VERSION, directoryId })}\n`
+  const crc = crcOf(STORAGE_VERSION, directoryId)
+  const identity = { format: FORMAT, version: STORAGE_VERSION, directoryId, crc }
+  const text = `${JSON.stringify(identity)}\n`
   await writeFileWhole(disk, directory, IDENTITY_FILE, new TextEncoder().encode(text))
+}
+
+function crcOf(version: number, directoryId: string): number {
+  return crc32c(new TextEncoder().encode(`${FORMAT} ${version} ${directoryId}`))
 }
 
 /** 128 random bits as Kafka writes its ids: base64 for URLs, not starting with a dash. */
@@ -57,7 +65,10 @@ function parse(
   const fields = new Map<string, unknown>(Object.entries(value))
   const version = fields.get('version')
   const directoryId = fields.get('directoryId')
-  if (fields.get('format') !== 'chronik-data') return undefined
+  if (fields.get('format') !== FORMAT) return undefined
   if (typeof version !== 'number' || typeof directoryId !== 'string') return undefined
+  // A newer version is refused by its number, whatever else it may hold.
+  const known = version <= STORAGE_VERSION
+  if (known && fields.get('crc') !== crcOf(version, directoryId)) return undefined
   return { version, directoryId }
 }

@@ -40,12 +40,20 @@ export class JournalSlots {
   #nextSequence = 1
   #growing: Promise<void> | undefined
 
-  constructor(disk: Disk, directory: string, sizes: { fileBytes: number; bytesMax: number }) {
+  constructor(
+    disk: Disk,
+    directory: string,
+    sizes: { fileBytes: number; firstFileBytes: number; bytesMax: number },
+  ) {
     this.#disk = disk
     this.#directory = directory
     this.#fileBytes = sizes.fileBytes
     this.#bytesMax = sizes.bytesMax
+    this.smallestBytes = Math.min(sizes.fileBytes, sizes.firstFileBytes)
   }
+
+  /** A shorter file can't serve as a slot. */
+  readonly smallestBytes: number
 
   static isSlotName(name: string): boolean {
     return name.endsWith(SUFFIX)
@@ -139,7 +147,7 @@ export class JournalSlots {
       if (surplus && usual >= 2) odd.push(slot)
       else this.#spare.push({ name: slot.name, file: slot.file, capacity: slot.capacity })
     }
-    for (const slot of odd) await this.#remove(slot)
+    for (const slot of odd) await this.discard(slot)
   }
 
   /** Adds a zero-filled spare slot that takes frames of at least `bytes`. Fails with ENOSPC. */
@@ -175,7 +183,7 @@ export class JournalSlots {
     const i = this.#spare.findLastIndex((spare) => mayGo(spare.name))
     const [slot] = this.#spare.splice(i, i < 0 ? 0 : 1)
     if (slot === undefined) return false
-    await this.#remove(slot)
+    await this.discard(slot)
     return true
   }
 
@@ -183,7 +191,8 @@ export class JournalSlots {
     for (const slot of [...this.live, ...this.#spare]) await slot.file.close()
   }
 
-  async #remove(slot: Slot): Promise<void> {
+  /** Closes and removes the file. */
+  async discard(slot: Slot): Promise<void> {
     await slot.file.close()
     await unlinkIfThere(this.#disk, `${this.#directory}/${slot.name}`)
   }

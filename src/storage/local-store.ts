@@ -204,16 +204,25 @@ export class LocalStore implements Store {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    try {
+      await this.#close()
+    } catch (error) {
+      this.#env.host.fatal('the store could not be closed', error)
+    }
+  }
+
+  async #close(): Promise<void> {
     await this.flush()
-    await this.#maintenance.close()
+    this.#maintenance.stopWritebacks()
     const dirty = [...this.#logs.values()].filter((log) => log.state.tail.length > 0)
-    if (dirty.length <= CLOSE_WRITEBACKS_MAX) {
+    const writeBack = dirty.length <= CLOSE_WRITEBACKS_MAX
+    if (writeBack) {
       await this.#maintenance.writeBackAll()
       await this.flush()
     }
     for (const log of this.#logs.values()) {
       const active = log.state.segments.at(-1)
-      if (active !== undefined && dirty.length <= CLOSE_WRITEBACKS_MAX) {
+      if (active !== undefined && writeBack) {
         await this.#logFiles.sealIndex(log, active.baseOffset, active.bytes)
       }
       log.shut('the store was closed')
@@ -221,6 +230,7 @@ export class LocalStore implements Store {
     for (const snapshots of this.#snapshots) await snapshots.idle()
     await this.#logFiles.idle()
     await this.#maintenance.checkpoint()
+    await this.#maintenance.close()
     this.#space.close()
     await this.#files.close()
     await this.#slots.close()

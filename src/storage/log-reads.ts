@@ -1,6 +1,7 @@
 // Reads of one log: from memory at once, otherwise from a segment file; timestamps; the list of segments as accepted.
 
 import { asOffset, type Offset } from '../base/brand.ts'
+import { baseOffsetAt, batchesIn, leaderEpochAt } from '../records/batch-header.ts'
 import type { IndexedSegment } from './index-store.ts'
 import type { Log } from './log.ts'
 import type { SegmentState } from './log-state.ts'
@@ -21,6 +22,7 @@ export class LogReads {
   }
 
   read(log: Log, request: ReadRequest): StoredBytes | Promise<StoredBytes> {
+    if (log.dropped) throw new StoreError('closed', `log ${log.id} was dropped`)
     const { from } = request
     if (from < log.logStart || from > log.end.offset) {
       throw new StoreError(
@@ -116,11 +118,11 @@ export class LogReads {
       const hint = this.#hint(log, segment, request.from)
       const result = await this.#reader.read(indexed(log, segment), request, hint)
       if (changed()) return undefined
+      checkEpochs(log, result.read)
       this.#remember(log, result.hint)
       return result.read
     } catch (error) {
-      if (changed() && !log.dropped) return undefined
-      if (log.dropped) throw new StoreError('closed', `log ${log.id} was dropped`)
+      if (changed()) return undefined
       if (isDiskError(error, 'ENOENT') || isDiskError(error, 'EIO')) {
         throw new StoreError(
           'corrupt',
@@ -160,6 +162,20 @@ export function indexed(log: Log, segment: SegmentState): IndexedSegment {
     base: segment.baseOffset,
     bytes: segment.bytes,
     intervalBytes: log.config.indexIntervalBytes,
+  }
+}
+
+/** The leader epoch lies outside a batch's CRC; the epoch table says what it must be (law R1). */
+function checkEpochs(log: Log, read: StoredBytes): void {
+  for (const chunk of read.chunks) {
+    for (const at of batchesIn(chunk)) {
+      const offset = baseOffsetAt(chunk, at)
+      if (leaderEpochAt(chunk, at) === log.epochs.epochAt(offset)) continue
+      throw new StoreError(
+        'corrupt',
+        `the batch at offset ${offset} of ${log.id} has another epoch`,
+      )
+    }
   }
 }
 

@@ -29,6 +29,7 @@ export class Maintenance {
   #reserve: Promise<void> | undefined
   /** The largest frame that found no place. */
   #wantedBytes = 0
+  #stopped = false
   #closed = false
 
   constructor(deps: MaintenanceDeps) {
@@ -93,11 +94,17 @@ export class Maintenance {
     await Promise.all(Array.from({ length: WRITEBACKS_AT_ONCE }, worker))
   }
 
+  /** No writeback is begun any more; the journal still gets the room it needs. */
+  stopWritebacks(): void {
+    this.#stopped = true
+    this.#idleTimer?.cancel()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
-    this.#idleTimer?.cancel()
     this.#retryTimer?.cancel()
     await this.#room
+    await this.#reserve
     await this.#checkpointing
   }
 
@@ -218,7 +225,7 @@ export class Maintenance {
 
   #startWritebacks(): void {
     for (const log of this.#writebacks) {
-      if (this.#writing >= WRITEBACKS_AT_ONCE || this.#closed) return
+      if (this.#writing >= WRITEBACKS_AT_ONCE || this.#stopped) return
       if (log.state.tail.length === 0 || log.dropped) {
         this.#writebacks.delete(log)
         continue
@@ -250,7 +257,7 @@ export class Maintenance {
   }
 
   #armIdleTimer(): void {
-    if (this.#idleTimer !== undefined || this.#closed) return
+    if (this.#idleTimer !== undefined || this.#stopped) return
     this.#idleTimer = this.#deps.timers.after(this.#deps.options.idleWritebackMs, () => {
       this.#idleTimer = undefined
       this.#writeBackIdle()

@@ -66,6 +66,7 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
   const damaged = await matchFiles(env, `${directory}/logs`, state)
   const slots = new JournalSlots(disk, journal, {
     fileBytes: options.journalFileBytes,
+    firstFileBytes: options.journalFirstFileBytes,
     bytesMax: options.journalBytesMax,
   })
   const sequences = found.map((slot) => slot.head?.sequence ?? 0)
@@ -75,7 +76,7 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
     number: Math.max(cursor.generation.number, ...numbers) + 1,
     salt: env.random.below(0x1_0000_0000),
   }
-  adopt(slots, found, needed, nextSequence)
+  await adopt(slots, found, needed, nextSequence)
   const idle = found.filter(
     ({ head }) =>
       head === undefined || !(isOfCursor(head, checkpoint) || neededBefore.has(head.sequence)),
@@ -87,7 +88,7 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
     nextSequence,
     idle: new Set(idle.map((slot) => slot.name)),
   })
-  await addSpares(env, options, slots)
+  await addSpares(env, slots)
   return { state, generation, nextLsn, slots, damaged }
 }
 
@@ -181,20 +182,23 @@ async function readBlob(slot: FoundSlot, place: JournalPlace, log: LogState): Pr
   return bytes
 }
 
-function adopt(
+/** A file that was not finished when the process died is too short to be of use; recovery relies on none of it. */
+async function adopt(
   slots: JournalSlots,
   found: readonly FoundSlot[],
   needed: ReadonlySet<number>,
   nextSequence: number,
-): void {
+): Promise<void> {
   const live = []
   const spare = []
   for (const { name, file, bytes, head } of found) {
     const slot = { name, file, capacity: bytes }
     if (head !== undefined && needed.has(head.sequence)) {
       live.push({ ...slot, sequence: head.sequence })
-    } else {
+    } else if (bytes >= slots.smallestBytes) {
       spare.push(slot)
+    } else {
+      await slots.discard(slot)
     }
   }
   slots.adopt(live, spare, nextSequence)
@@ -236,10 +240,10 @@ async function openGeneration(
 }
 
 /** At least an active file and the reserve. On a full disk the store opens without them, refusing appends. */
-async function addSpares(env: StoreEnv, options: StoreOptions, slots: JournalSlots): Promise<void> {
+async function addSpares(env: StoreEnv, slots: JournalSlots): Promise<void> {
   try {
     while (slots.spares < SPARES_MIN) {
-      await slots.addSpare(Math.min(options.journalFirstFileBytes, options.journalFileBytes))
+      await slots.addSpare(slots.smallestBytes)
     }
   } catch (error) {
     if (!isDiskError(error, 'ENOSPC')) throw error

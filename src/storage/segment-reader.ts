@@ -126,8 +126,11 @@ async function readFrom(
   const buffer = new Uint8Array(Math.min(wanted, left))
   const got = await file.read(buffer, position)
   const read = collect(buffer.subarray(0, got), segment, request, { position, offsetMin })
-  if (read.bytes === 0 && left > 0 && got < firstBytes) {
-    throw new StoreError('corrupt', `segment ${segment.base} is shorter than recorded`)
+  if (read.bytes === 0) {
+    throw new StoreError(
+      'corrupt',
+      `segment ${segment.base} has no batch for offset ${request.from}`,
+    )
   }
   const hint = { segment: segment.base, offset: read.next, position: position + read.bytes }
   return { read, hint }
