@@ -34,7 +34,7 @@ interface Setting {
 let node: Chronik
 
 before(async () => {
-  node = await Chronik.start()
+  node = await Chronik.start({ config: { 'group.initial.rebalance.delay.ms': '0' } })
 })
 after(() => node.stop())
 
@@ -189,6 +189,26 @@ test('topics: list, describe, alter, delete', async () => {
   assert.deepEqual((await run('topic delete plain', { answer: false })).code, 1)
   assert.deepEqual((await run('topic delete plain', { answer: true })).code, 0)
   assert.equal(/plain/.test((await run('topic list --json')).out), false)
+})
+
+test('a group goes on where it left off, and shows how far it came', async () => {
+  await run('topic create shared -p 2')
+  await run('produce shared -p 0', { input: ['1\n2\n3\n'] })
+  await run('produce shared -p 1', { input: ['4\n5\n6\n'] })
+  const first = await run('consume shared --group readers --max 4')
+  assert.deepEqual([first.code, sorted(first.out).length], [0, 4])
+  const second = await run('consume shared --group readers --until-end')
+  assert.deepEqual(sorted(first.out + second.out), ['1', '2', '3', '4', '5', '6'])
+  assert.deepEqual((await run('consume shared --group readers --until-end')).out, '')
+  await run('produce shared -p 1', { input: ['7\n'] })
+  const described = await run('group describe readers')
+  assert.match(described.out, /^group {5}readers\nstate {5}Empty\nmembers {3}0\n/)
+  assert.match(described.out, /\nshared +0 +3 +3 +0\nshared +1 +3 +4 +1\n/)
+  assert.match((await run('group list')).out, /\nreaders +Empty +consumer\n/)
+  assert.match((await run('group list --json')).out, /"groupId":"readers"/)
+  assert.match((await run('group describe readers --json')).out, /"committed":3,"end":4/)
+  const missing = await run('group describe nobody')
+  assert.deepEqual([missing.code, /group list/.test(missing.said)], [1, true], missing.said)
 })
 
 test('failures say what to do, with the right exit code', async () => {
