@@ -22,13 +22,19 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinnedNode = join(root, 'node_modules', 'node', 'bin', 'node')
 const tool = (name, path) => join(root, 'node_modules', name, path)
 
-/** Tasks that are one program, run with the arguments that follow `--`. */
+/** Tasks that are one program, run with the arguments that follow `--`. Those that start a server as others do, built. */
 const programs = {
   bench: 'bench/run.ts',
+  compat: 'test/compat/run.ts',
   'complete-lock': 'tools/complete-lock.ts',
   docs: 'tools/docs.ts',
+  fuzz: 'verify/storage/fuzz.ts',
+  kill: 'verify/kill/run.ts',
   'lint-config': 'tools/lint-config.ts',
+  mutants: 'verify/storage/mutants.ts',
 }
+
+const builtFirst = ['bench', 'compat', 'kill']
 
 const tasks = {
   start(args) {
@@ -39,10 +45,6 @@ const tasks = {
   },
   test: (args) => handOver(testArguments(args)),
   build: () => build({ say: true }),
-  compat(args) {
-    build()
-    return handOver(['test/compat/run.ts', ...args])
-  },
   check: (args) => check(args),
 }
 
@@ -53,6 +55,7 @@ async function main() {
   process.chdir(root)
   install()
   const program = programs[name]
+  if (builtFirst.includes(name)) build()
   process.exitCode =
     program === undefined ? await tasks[name](args) : await handOver([program, ...args])
 }
@@ -170,6 +173,7 @@ async function check(args) {
       [tool('oxfmt', 'bin/oxfmt'), '--list-different', 'src', 'tools', 'test', 'verify', 'bench'],
     ],
     ['tests', testArguments(['--test-reporter=dot', ...args])],
+    ['storage simulation', ['verify/storage/fuzz.ts', '--seeds', '100', '--jobs', '2']],
   ]
   const lines = []
   for (const [name, command] of steps) {
