@@ -35,6 +35,7 @@ export interface ReadFrame {
   readonly lsn: number
   readonly crc: number
   readonly sequence: number
+  readonly position: number
   /** Where the next frame would be. */
   readonly nextPosition: number
   readonly records: readonly ReadRecord[]
@@ -66,7 +67,10 @@ export function readFrameAt(
     position += record.bytes
   }
   const nextPosition = at + frameBytes(head.metaBytes, head.dataBytes)
-  return { head, frame: { lsn: head.lsn, crc: head.crc, sequence, nextPosition, records } }
+  return {
+    head,
+    frame: { lsn: head.lsn, crc: head.crc, sequence, position: at, nextPosition, records },
+  }
 }
 
 /** Calls `onFrame` with every whole frame from the cursor on. Throws FormatError when the journal is damaged. */
@@ -74,18 +78,20 @@ export async function replayJournal(
   slots: readonly ReadableSlot[],
   cursor: JournalCursor,
   onFrame: (frame: ReadFrame) => void,
-): Promise<{ readonly nextLsn: number }> {
+): Promise<{ readonly nextLsn: number; readonly last: ReadFrame | undefined }> {
   const bySequence = new Map<number, ReadableSlot>()
   for (const slot of slots) {
     if (!sameGeneration(slot.head.generation, cursor.generation)) continue
     if (slot.head.sequence >= cursor.sequence) bySequence.set(slot.head.sequence, slot)
   }
   let { sequence, position, nextLsn, previousCrc } = cursor
+  let last: ReadFrame | undefined
   let bytes = await bySequence.get(sequence)?.load()
   for (;;) {
     const found = nextFrame(bytes, position, sequence, { cursor, nextLsn, previousCrc })
     if (found !== undefined) {
       onFrame(found)
+      last = found
       position = found.nextPosition
       nextLsn = found.lsn + 1
       previousCrc = found.crc
@@ -106,7 +112,7 @@ export async function replayJournal(
     if (later <= sequence) continue
     checkNothingAfter(await slot.load(), SLOT_HEAD_BYTES, { cursor, nextLsn, name: slot.name })
   }
-  return { nextLsn }
+  return { nextLsn, last }
 }
 
 interface Expected {

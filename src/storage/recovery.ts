@@ -3,12 +3,15 @@
 //
 // 1. The names that the last process relied on (checkpoint, journal files) are made durable: their directories are synced.
 // 2. Checkpoint and journal are read; every journal file read is synced, since a killed process may have left it in the
-//    page cache only. Nothing was changed yet.
+//    page cache only. The last frame is written again first, the same bytes in the same place: if it was the failure of
+//    its sync that ended the last process, the system may believe its pages to be on disk, and would write nothing.
+//    Nothing else was changed yet.
 // 3. The final state is computed. Only then are segment files made to match it: longer ones are cut, files that count for
 //    nothing removed. A segment shorter than recorded is damage of that log; nothing is shortened to fit.
 // 4. A checkpoint of that state opens the new generation; tails stay where they are in the old journal files. Only once it
 //    is durable may those files that it does not need be reused.
 
+import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../env/disk.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
@@ -16,7 +19,7 @@ import { FormatError } from './byte-io.ts'
 import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { isDiskError } from './files.ts'
 import { decodeSlotHead, SLOT_HEAD_BYTES, type Generation, type SlotHead } from './journal-frame.ts'
-import { replayJournal } from './journal-reader.ts'
+import { replayJournal, type ReadFrame } from './journal-reader.ts'
 import { JournalSlots } from './journal-slots.ts'
 import type { JournalPlace, LogState, Piece } from './log-state.ts'
 import { matchFiles } from './match-files.ts'
@@ -54,7 +57,8 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
   const found = await refusing(journal, () => findSlots(env, journal))
   const { state, cursor } = checkpoint
   const neededBefore = state.neededSequences()
-  const nextLsn = await refusing(journal, () => replay(checkpoint, found))
+  const { nextLsn, last } = await refusing(journal, () => replay(checkpoint, found))
+  if (last !== undefined) await rewrite(last, found)
   const needed = state.neededSequences()
   for (const slot of found) {
     const used =
@@ -117,13 +121,16 @@ async function findSlots(env: StoreEnv, journal: string): Promise<FoundSlot[]> {
   return found
 }
 
-async function replay(checkpoint: Checkpoint, found: readonly FoundSlot[]): Promise<number> {
+async function replay(
+  checkpoint: Checkpoint,
+  found: readonly FoundSlot[],
+): Promise<{ readonly nextLsn: number; readonly last: ReadFrame | undefined }> {
   const { state, cursor } = checkpoint
   const readable = []
   for (const { name, file, bytes, head } of found) {
     if (head !== undefined) readable.push({ name, head, load: () => readAll(file, bytes) })
   }
-  const { nextLsn } = await replayJournal(readable, cursor, (frame) => {
+  return replayJournal(readable, cursor, (frame) => {
     for (const { record, place } of frame.records) {
       if (place === undefined || (record.type !== 'append' && record.type !== 'copy')) {
         state.apply(record)
@@ -142,7 +149,16 @@ async function replay(checkpoint: Checkpoint, found: readonly FoundSlot[]): Prom
       })
     }
   })
-  return nextLsn
+}
+
+/** With the file's head where the frame is its first: the two were written together. */
+async function rewrite(frame: ReadFrame, found: readonly FoundSlot[]): Promise<void> {
+  const slot = found.find(({ head }) => head?.sequence === frame.sequence)
+  assert(slot !== undefined, 'the file of a frame just read')
+  const from = frame.position === SLOT_HEAD_BYTES ? 0 : frame.position
+  const bytes = new Uint8Array(frame.nextPosition - from)
+  await slot.file.read(bytes, from)
+  await slot.file.write([bytes], from)
 }
 
 function isOfCursor(head: SlotHead, { cursor }: Checkpoint): boolean {
