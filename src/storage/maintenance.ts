@@ -62,8 +62,8 @@ export class Maintenance {
       .catch(this.#deps.onError)
       .finally(() => {
         this.#room = undefined
-        if (this.#lacksRoom()) this.#retryLater()
-        else this.#wantedBytes = 0
+        if (!this.#lacksRoom()) this.#wantedBytes = 0
+        if (this.#wantsRoom()) this.#retryLater()
         this.#deps.committer().roomChanged()
       })
   }
@@ -74,7 +74,7 @@ export class Maintenance {
     this.#retryTimer = undefined
     this.ensureRoom(0)
     await this.#room
-    return this.#deps.slots.spares >= 2
+    return !this.#lacksRoom()
   }
 
   /** Written and durable when it returns true; false when the disk has no room for it. */
@@ -132,9 +132,15 @@ export class Maintenance {
     })
   }
 
+  /** Data, or the frame that was last wanted, has no place. */
   #lacksRoom(): boolean {
     const { slots } = this.#deps
-    return slots.spares < 2 || !slots.fits(this.#wantedBytes, false)
+    return slots.spares === 0 || !slots.fits(this.#wantedBytes, false)
+  }
+
+  /** Or will soon have none. */
+  #wantsRoom(): boolean {
+    return this.#deps.slots.spares < 2 || this.#lacksRoom()
   }
 
   #retryLater(): void {
@@ -147,13 +153,14 @@ export class Maintenance {
 
   async #makeRoom(): Promise<void> {
     const { slots, options } = this.#deps
-    if (!this.#lacksRoom()) return
+    if (!this.#wantsRoom()) return
     const eager = slots.bytes + options.journalFileBytes <= options.journalBytesMax / 2
-    if (eager && (await this.#grow()) && !this.#lacksRoom()) return
+    if (eager && (await this.#grow()) && !this.#wantsRoom()) return
     await this.#recycle()
-    // A frame larger than any file needs one of its own, beyond the bound if it must be: it goes once it is recycled.
+    // Beyond the bound only for the reserve, and for a frame larger than any file: that file goes once it is recycled.
     const oversize = (): boolean => this.#wantedBytes + SLOT_HEAD_BYTES > options.journalFileBytes
-    while (this.#lacksRoom() && (slots.canGrow || oversize()) && !this.#closed) {
+    const must = (): boolean => this.#lacksRoom() && (slots.spares === 0 || oversize())
+    while (((this.#wantsRoom() && slots.canGrow) || must()) && !this.#closed) {
       if (!(await this.#grow())) return
     }
   }
