@@ -1,6 +1,7 @@
 // Runs the storage fuzz from the command line:
 //
 //   node verify/storage/fuzz.ts --seeds 10000 [--from 1] [--jobs 2]    many seeds
+//   node verify/storage/fuzz.ts --seed 42 --every-step [...]            one script, a crash at each of its disk steps
 //   node verify/storage/fuzz.ts --seed 42 [--rounds 3] [--operations 20] [--without drop,power] [--verbose]
 //
 // On a failure it tries smaller runs of the same seed and prints the one line that reproduces the smallest.
@@ -8,7 +9,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { FEATURES, type Feature, type FuzzOptions } from './plan.ts'
+import { CRASHES, FEATURES, type CrashAt, type Feature, type FuzzOptions } from './plan.ts'
 import { describeFailure, fuzzSeed, type FuzzResult } from './run.ts'
 
 const { values } = parseArgs({
@@ -20,6 +21,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     operations: { type: 'string' },
     without: { type: 'string' },
+    'every-step': { type: 'boolean', default: false },
+    'crash-at': { type: 'string' },
     verbose: { type: 'boolean', default: false },
     'no-shrink': { type: 'boolean', default: false },
   },
@@ -29,10 +32,19 @@ const base: Omit<FuzzOptions, 'seed'> = {
   rounds: values.rounds === undefined ? undefined : Number(values.rounds),
   operations: values.operations === undefined ? undefined : Number(values.operations),
   without: values.without?.split(',').filter(isFeature),
+  crashAt: parseCrash(values['crash-at']),
 }
 
 function isFeature(text: string): text is Feature {
   return FEATURES.some((feature) => feature === text)
+}
+
+/** `life:step:how` */
+function parseCrash(text: string | undefined): CrashAt | undefined {
+  const [life, step, how] = text?.split(':') ?? []
+  const kind = CRASHES.find((one) => one === how)
+  if (life === undefined || step === undefined || kind === undefined) return undefined
+  return { life: Number(life), step: Number(step), how: kind }
 }
 
 function reproduction(options: FuzzOptions): string {
@@ -41,6 +53,10 @@ function reproduction(options: FuzzOptions): string {
   if (options.operations !== undefined) parts.push('--operations', String(options.operations))
   if (options.without !== undefined && options.without.length > 0) {
     parts.push('--without', options.without.join())
+  }
+  if (options.crashAt !== undefined) {
+    const { life, step, how } = options.crashAt
+    parts.push('--crash-at', `'${life}:${step}:${how}'`)
   }
   return parts.join(' ')
 }
@@ -109,12 +125,39 @@ async function runJobs(from: number, count: number, jobs: number): Promise<boole
   return (await Promise.all(ends)).every(Boolean)
 }
 
+/** The same script again and again, with a crash at each disk step of each life, in each way. */
+async function runEveryStep(options: FuzzOptions): Promise<boolean> {
+  const started = performance.now()
+  const never: CrashAt = { life: 0, step: 0, how: 'kill' }
+  const { steps, failure } = await fuzzSeed({ ...options, crashAt: never })
+  if (failure !== undefined) throw failure
+  let runs = 0
+  for (const [life, count] of steps.slice(0, -1).entries()) {
+    for (let step = 1; step <= count; step++) {
+      for (const how of CRASHES) {
+        const crashed = { ...options, crashAt: { life, step, how } }
+        const result = await fuzzSeed(crashed)
+        runs++
+        if (result.failure === undefined) continue
+        console.log(result.notes.slice(-40).join('\n'))
+        console.log(describeFailure(result.failure))
+        console.log(`FAILED  ${reproduction(crashed)}`)
+        return false
+      }
+    }
+  }
+  const seconds = (performance.now() - started) / 1000
+  console.log(`seed ${options.seed}: ${runs} crashes, 0 failures, ${seconds.toFixed(1)} s`)
+  return true
+}
+
 async function main(): Promise<boolean> {
   if (values.seed === undefined) {
     const [from, count, jobs] = [Number(values.from), Number(values.seeds), Number(values.jobs)]
     return jobs > 1 ? runJobs(from, count, jobs) : runSeeds(from, count)
   }
   const options = { ...base, seed: Number(values.seed) }
+  if (values['every-step']) return runEveryStep(options)
   const result = await fuzzSeed(options)
   if (result.failure !== undefined) {
     await reportFailure(options, result)

@@ -23,8 +23,20 @@ export const FEATURES = [
 ] as const
 export type Feature = (typeof FEATURES)[number]
 
+export const CRASHES = ['kill', 'cut', 'kill, then cut'] as const
+
+/** A crash at one given step, instead of the seed's own ones. */
+export interface CrashAt {
+  /** Which life of the process, from 0. */
+  readonly life: number
+  /** Of its disk operations, counted from its start, so that recovery counts too. */
+  readonly step: number
+  readonly how: (typeof CRASHES)[number]
+}
+
 export interface FuzzOptions {
   readonly seed: number
+  readonly crashAt?: CrashAt | undefined
   /** Lives of the process. */
   readonly rounds?: number | undefined
   /** Operations per life, at most. */

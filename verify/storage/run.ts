@@ -17,7 +17,7 @@ import {
 import { StoreModel, type LogModel } from './model.ts'
 import * as operations from './operations.ts'
 import type { Life, Operation } from './operations.ts'
-import { makePlan, type Feature, type FuzzOptions, type Plan } from './plan.ts'
+import { makePlan, type CrashAt, type Feature, type FuzzOptions, type Plan } from './plan.ts'
 
 const DIRECTORY = '/data'
 /** Virtual time in which anything that was asked for must have happened. */
@@ -29,6 +29,8 @@ export interface FuzzResult {
   /** What was done last, oldest first. */
   readonly notes: readonly string[]
   readonly counts: ReadonlyMap<string, number>
+  /** Disk steps of each life. */
+  readonly steps: readonly number[]
   readonly traceHash: string
   readonly events: number
 }
@@ -63,26 +65,29 @@ class FuzzRun {
   /** Faults that may end the process by `fatal` are on. */
   #mayDie = false
   #stepsLeft = Number.POSITIVE_INFINITY
+  readonly #crashAt: CrashAt | undefined
+  /** Of each life. */
+  readonly #steps: number[] = []
 
   constructor(options: FuzzOptions) {
     const log = (line: string): void => this.#note(line)
     this.#simulation = new Simulation(options.seed, { log })
     this.#plan = makePlan(this.#simulation.chance, options)
     this.#host = this.#simulation.host('node')
-    this.#host.onDiskStep = () => {
-      this.#stepsLeft--
-      if (this.#stepsLeft === 0) this.#crash('in mid-work')
-    }
+    this.#crashAt = options.crashAt
+    this.#host.onDiskStep = () => this.#step()
   }
 
   result(failure: unknown): FuzzResult {
     const { traceHash, events } = this.#simulation
-    return { failure, notes: this.#notes, counts: this.#counts, traceHash, events }
+    const [notes, counts, steps] = [this.#notes, this.#counts, this.#steps]
+    return { failure, notes, counts, steps, traceHash, events }
   }
 
   async run(): Promise<void> {
     for (let round = 0; round < this.#plan.rounds; round++) {
       this.#note(`--- life ${round}`)
+      this.#steps.push(0)
       try {
         await this.#live()
       } catch (error) {
@@ -92,6 +97,7 @@ class FuzzRun {
       this.#die()
     }
     this.#note('--- last recovery')
+    this.#steps.push(0)
     const store = await this.#recover()
     if (this.#on('damage')) {
       await this.#damage(store)
@@ -139,13 +145,26 @@ class FuzzRun {
     }
   }
 
+  /** A step of a disk operation was done; the next may not come. */
+  #step(): void {
+    const life = this.#steps.length - 1
+    const steps = (this.#steps[life] ?? 0) + 1
+    this.#steps[life] = steps
+    if (this.#crashAt === undefined) {
+      this.#stepsLeft--
+      if (this.#stepsLeft === 0) this.#crash('in mid-work')
+    } else if (life === this.#crashAt.life && steps === this.#crashAt.step) {
+      this.#note(`${this.#crashAt.how} at step ${steps}`)
+      if (this.#crashAt.how === 'cut') this.#host.powerCut()
+      else this.#host.kill()
+      if (this.#crashAt.how === 'kill, then cut') this.#host.powerCut()
+    }
+  }
+
   async #live(): Promise<void> {
     const chance = this.#simulation.chance
-    for (
-      let crashes = 0;
-      this.#on('recovery-crash') && crashes < 4 && chance.chance(0.4);
-      crashes++
-    ) {
+    const randomly = this.#crashAt === undefined && this.#on('recovery-crash')
+    for (let crashes = 0; randomly && crashes < 4 && chance.chance(0.4); crashes++) {
       await this.#crashInRecovery()
     }
     const store = await this.#recover()
