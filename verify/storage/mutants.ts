@@ -57,7 +57,7 @@ async function tryMutant(tree: string, mutant: Mutant, seeds: number): Promise<V
   await writeFile(path, mutant.apply(original))
   const started = performance.now()
   try {
-    const failure = await runFuzz(tree, seeds)
+    const failure = (await runFuzz(tree, seeds)) ?? (await runUnitTests(tree))
     const seconds = (performance.now() - started) / 1000
     const reason = EQUIVALENT[mutant.key]
     if (failure === undefined) {
@@ -89,6 +89,27 @@ async function runFuzz(tree: string, seeds: number): Promise<string | undefined>
   return signal === null ? `seed ${seed ?? '?'}: ${message.slice(0, 90)}` : 'never ended'
 }
 
+/** The room's own tests, for what the fuzz leaves alone, such as the formats of other versions. */
+async function runUnitTests(tree: string): Promise<string | undefined> {
+  const names = await readdir(join(tree, 'src/storage'))
+  const tests = names
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `src/storage/${name}`)
+  if (tests.length === 0) return undefined
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...tests], {
+    cwd: tree,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
+  const [code] = await once(child, 'exit')
+  clearTimeout(timer)
+  if (code === 0) return undefined
+  const failed = /not ok \d+ - (.*)/.exec(output)?.[1] ?? 'never ended'
+  return `unit test: ${failed.slice(0, 90)}`
+}
+
 function report({ mutant, outcome, detail, seconds }: Verdict): void {
   const where = `${mutant.file}:${mutant.line}`.padEnd(26)
   const what = `${mutant.kind}: ${mutant.text}`.slice(0, 84).padEnd(84)
@@ -115,6 +136,8 @@ async function main(): Promise<boolean> {
   const parent = await mkdtemp(join(tmpdir(), 'chronik-mutants-'))
   const verdicts: Verdict[] = []
   try {
+    const intact = await runFuzz(await makeTree(parent, 'intact'), Number(values.seeds))
+    if (intact !== undefined) throw new Error(`the fuzz fails without any mutant: ${intact}`)
     const waiting = mutants.values()
     const workers = Array.from({ length: Number(values.jobs) }, async (_, job) => {
       const tree = await makeTree(parent, String(job))

@@ -17,6 +17,7 @@ export const FEATURES = [
   'recovery-crash',
   'full-disk',
   'sync-error',
+  'restart-after-sync-error',
   'stall',
   'close',
   'damage',

@@ -346,13 +346,17 @@ class FuzzRun {
     }
   }
 
-  /** Ends the life, if nothing did yet. A failed sync is followed by a power cut: what it covered may be gone. */
+  /**
+   * Ends the life, if nothing did yet. After a failed sync the page cache may show what will never reach the disk: a
+   * restart must not rely on it, whether a power cut comes at once or later.
+   */
   #die(): void {
     const { chance } = this.#simulation
     this.#stepsLeft = Number.POSITIVE_INFINITY
     const diedOfFault = this.#host.fatals.length > 0
     if (this.#host.alive) this.#crash('at the end')
-    if (diedOfFault || (this.#on('power') && chance.chance(0.3))) {
+    const mustCut = diedOfFault && !this.#on('restart-after-sync-error')
+    if (mustCut || (this.#on('power') && chance.chance(0.3))) {
       this.#note('power cut after death')
       this.#host.powerCut()
     }
