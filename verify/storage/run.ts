@@ -133,8 +133,8 @@ class FuzzRun {
     await this.#await(store.flush())
     flushed()
     this.#host.kill()
-    const path = this.#host.flipBit(/./)
-    this.#note(`flipped a bit of ${path}`)
+    const flipped = this.#host.flipBit(/./)
+    this.#note(`flipped a bit of ${flipped?.path} at byte ${flipped?.position}`)
     this.#count('flipped bits')
     try {
       await this.#recover({ damaged: true })
@@ -317,7 +317,7 @@ class FuzzRun {
       this.#host.faults.add({
         operation: chance.pick(['sync', 'sync', 'write']),
         code: 'EIO',
-        probability: 0.05,
+        probability: chance.pick([0.05, 0.3]),
       })
     }
   }

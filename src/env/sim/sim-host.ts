@@ -106,15 +106,16 @@ export class SimHost {
     this.files.cutPower(mode, this.#chance)
   }
 
-  /** Flips a random bit of a random file among those that match; its path, or undefined when none has a byte. */
-  flipBit(path: RegExp): string | undefined {
+  /** Flips a random bit of a random file among those that match; undefined when none has a byte. */
+  flipBit(path: RegExp): { readonly path: string; readonly position: number } | undefined {
     const found = this.files
       .files()
       .filter((entry) => path.test(entry.path) && entry.file.bytes > 0)
     if (found.length === 0) return undefined
     const { file, path: flipped } = this.#chance.pick(found)
-    file.flipBit(this.#chance.below(file.bytes), this.#chance.below(8))
-    return flipped
+    const position = this.#chance.below(file.bytes)
+    file.flipBit(position, this.#chance.below(8))
+    return { path: flipped, position }
   }
 
   /** Disk operations that begin in the next `durationMs` end only after it. */

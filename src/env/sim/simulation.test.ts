@@ -231,7 +231,7 @@ test('a full disk, a failing read, flipped bits, a stall', async () => {
   await simulation.settle(file.read(target, 0))
 
   assert.equal(host.flipBit(/\/g$/), undefined)
-  assert.equal(host.flipBit(/\/f$/), '/d/f')
+  assert.equal(host.flipBit(/\/f$/)?.path, '/d/f')
   const bytes = await simulation.settle(content(env, '/d/f'))
   assert.equal(bytes?.filter((byte) => byte !== 7).length, 1)
 
