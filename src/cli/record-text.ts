@@ -2,7 +2,7 @@
 // carry everything, and what `consume --json` prints `produce --json` takes.
 
 import type { ConsumedRecord } from '../client/consumer.ts'
-import type { ProducerRecord } from '../client/producer.ts'
+import type { ProducerRecord } from '../client/producer-placement.ts'
 import { parseDateMs } from '../env/node/dates.ts'
 import type { RecordHeader } from '../records/record-cursor.ts'
 import { Failure } from './failure.ts'
