@@ -16,6 +16,7 @@ import { ChronikServer, KafkaServer, supportedApis } from './server.ts'
 import type { Server } from './server.ts'
 import { clientNames, clientNeeds, Context } from './suite.ts'
 import type { Suite, Test } from './suite.ts'
+import { codecSuite } from './suites/codec.ts'
 import { groupsSuite } from './suites/groups.ts'
 import { kcatSuite } from './suites/kcat.ts'
 import { librarySuites } from './suites/libraries.ts'
@@ -30,6 +31,7 @@ const suites: readonly Suite[] = [
   groupsSuite,
   packagesSuite,
   quickstartSuite,
+  codecSuite,
 ]
 
 const { values: options, positionals } = parseArgs({
