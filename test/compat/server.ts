@@ -113,7 +113,7 @@ abstract class ProcessServer {
 
   tail(): string {
     if (!existsSync(this.logFile)) return ''
-    return readFileSync(this.logFile, 'utf8').slice(-4000)
+    return readFileSync(this.logFile, 'utf8').slice(-1500)
   }
 }
 

@@ -107,13 +107,24 @@ export function serve(handlers: Handlers): void {
       if (handler === undefined) throw new Error(`unknown op ${request.op}`)
       say({ id: request.id, result: (await handler(request)) ?? null })
     } catch (error) {
-      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      say({ id: request.id, error: stack.split('\n').slice(0, 5).join(' | ') })
+      say({ id: request.id, error: describe(error) })
     }
   }
   const lines = createInterface({ input: process.stdin })
   lines.on('line', (line) => void answer(JSON.parse(line) as Request))
   lines.on('close', () => process.exit(0))
+}
+
+/** The message, where it was, and what lies below it: some clients bundle the errors of several brokers. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const below =
+    error instanceof AggregateError ? error.errors : error.cause === undefined ? [] : [error.cause]
+  const at = (error.stack ?? '')
+    .split('\n')
+    .find((line) => /compat\/clients|dist\/|src\//.test(line))
+  const own = `${error.name}: ${error.message} (${at?.trim() ?? 'no stack'}) ${JSON.stringify(error)}`
+  return [own, ...below.map(describe)].join(' | ').slice(0, 2000)
 }
 
 function say(reply: object): void {
