@@ -79,6 +79,13 @@ export class GroupConsumer {
     return this.#consumer.poll(waitMs)
   }
 
+  /** What `commit` would write now. */
+  uncommitted(): CommittedOffset[] {
+    return this.#consumer
+      .consumed()
+      .filter((position) => this.#committed.get(keyOf(position)) !== position.offset)
+  }
+
   /**
    * Commits the positions of what was handed out. Throws KafkaError; after a rebalance the records may come again
    * elsewhere.

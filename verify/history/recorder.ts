@@ -20,7 +20,8 @@ interface Entry {
 
 export class Recorder {
   readonly #nowMs: () => number
-  readonly #entries = new Map<number, Entry>()
+  readonly #entries: Entry[] = []
+  readonly #open = new Map<number, Entry>()
   #moment = 0
 
   /** `nowMs` is for the texts alone; the order comes from the calls. */
@@ -29,7 +30,7 @@ export class Recorder {
   }
 
   get operations(): number {
-    return this.#entries.size
+    return this.#entries.length
   }
 
   /**
@@ -38,16 +39,26 @@ export class Recorder {
    */
   begin(process: string, meanwhile?: Body): Begun {
     const begun = { process, invoked: this.#moment++, invokedMs: this.#nowMs() }
-    this.#entries.set(begun.invoked, { begun, body: meanwhile, completed: Infinity })
+    const entry = { begun, body: meanwhile, completed: Infinity }
+    this.#entries.push(entry)
+    this.#open.set(begun.invoked, entry)
     return begun
   }
 
   /** Its answer came, or it was given up. Undefined: it told nothing. */
   end(begun: Begun, body: Body | undefined): void {
-    const entry = this.#entries.get(begun.invoked)
-    if (entry === undefined) throw new Error(`operation ${begun.invoked} was never begun`)
+    const entry = this.#open.get(begun.invoked)
+    if (entry === undefined)
+      throw new Error(`operation ${begun.invoked} has not begun, or has ended`)
+    this.#open.delete(begun.invoked)
     entry.body = body
     entry.completed = this.#moment++
+  }
+
+  /** What the same answer says besides: it has the same beginning and ends now. */
+  also(begun: Begun, body: Body): void {
+    const entry = { begun, body, completed: this.#moment++ }
+    this.#entries.push(entry)
   }
 
   /** Something that takes no time. */
@@ -57,9 +68,9 @@ export class Recorder {
 
   history(): History {
     const operations: Operation[] = []
-    for (const { begun, body, completed } of this.#entries.values()) {
+    for (const { begun, body, completed } of this.#entries) {
       if (body !== undefined) operations.push({ ...body, ...begun, completed })
     }
-    return operations
+    return operations.toSorted((a, b) => a.invoked - b.invoked)
   }
 }

@@ -1,0 +1,10 @@
+// Errors planted between the node and its ports, to show that the simulation finds them.
+
+import type { Prng } from '../../src/env/sim/prng.ts'
+import type { Simulation } from '../../src/env/sim/simulation.ts'
+import type { EnvWrap } from './node.ts'
+
+export interface Bug {
+  readonly name: string
+  readonly wrap: (chance: Prng, simulation: Simulation) => EnvWrap
+}

@@ -1,0 +1,149 @@
+// Carries out the faults that a plan drew. What a fault needs of chance is drawn from a generator of its own, so that
+// leaving out another fault doesn't change it.
+
+import type { Prng } from '../../src/env/sim/prng.ts'
+import type { Simulation } from '../../src/env/sim/simulation.ts'
+import { NODE_HOST, type SimNode } from './node.ts'
+import type { FaultName, PlannedFault } from './plan.ts'
+
+const HOUR_MS = 3_600_000
+
+export interface FaultTargets {
+  readonly simulation: Simulation
+  readonly node: SimNode
+  /** Hosts of clients, as they are now. */
+  clients(): readonly string[]
+  crashClient(name: string): void
+}
+
+type Strike = (targets: FaultTargets, chance: Prng) => void
+
+export class Faults {
+  readonly #targets: FaultTargets
+  readonly #chance: Prng
+  #healed = false
+  /** What struck, for the report. */
+  readonly struck: string[] = []
+
+  constructor(targets: FaultTargets, chance: Prng) {
+    this.#targets = targets
+    this.#chance = chance
+  }
+
+  schedule(faults: readonly PlannedFault[]): void {
+    const { simulation } = this.#targets
+    for (const { index, name, atMs } of faults) {
+      simulation.after(atMs, () => {
+        if (this.#healed) return
+        this.struck.push(`${name} at ${simulation.nowMs.toFixed(0)} ms`)
+        simulation.trace(name)
+        STRIKES[name](this.#targets, this.#chance.split(`fault ${index}`))
+      })
+    }
+  }
+
+  /** Ends everything that still goes wrong; the wall clock stays where it is. */
+  heal(): void {
+    this.#healed = true
+    const { simulation, node } = this.#targets
+    node.host.onDiskStep = undefined
+    node.host.faults.clear()
+    node.host.files.capacityBytes = Number.MAX_SAFE_INTEGER
+    node.diskIsBad = false
+    simulation.network.heal()
+  }
+}
+
+const STRIKES: Readonly<Record<FaultName, Strike>> = {
+  kill: ({ node }) => node.kill(),
+  'power-cut': ({ node }) => node.powerCut(),
+  'kill-at-step': ({ node }, chance) => node.crashAtStep(chance.between(1, 60), 'kill'),
+  'cut-at-step': ({ node }, chance) => node.crashAtStep(chance.between(1, 60), 'cut'),
+  'kill-then-cut': killThenCut,
+  'crash-loop': (targets, chance) => crashLoop(targets.node, chance, chance.between(2, 6)),
+  'disk-stall': ({ node }, chance) => node.host.stallDisk(chance.between(20, 2_000)),
+  'disk-full': diskFull,
+  'sync-error': syncError,
+  reset: ({ simulation, clients }, chance) => {
+    const share = chance.pick([0.3, 1])
+    for (const name of clients()) simulation.network.reset(name, NODE_HOST, share)
+  },
+  'slow-link': slowLink,
+  'one-way': oneWay,
+  'clock-jump': ({ node }, chance) => {
+    node.host.skewMs = (chance.float() * 2 - 1) * chance.pick([5, 1_000, 6 * HOUR_MS])
+  },
+  'client-crash': (targets, chance) => {
+    const names = targets.clients()
+    if (names.length > 0) targets.crashClient(chance.pick(names))
+  },
+}
+
+/** The page cache survives the kill, and then it doesn't: at once, or in the middle of the recovery. */
+function killThenCut({ node }: FaultTargets, chance: Prng): void {
+  node.kill()
+  if (chance.chance(0.5)) {
+    node.powerCut()
+    return
+  }
+  node.boot()
+  node.crashAtStep(chance.between(1, 80), 'cut')
+}
+
+function crashLoop(node: SimNode, chance: Prng, left: number): void {
+  if (chance.chance(0.6)) node.kill()
+  else node.powerCut()
+  if (left === 0) return
+  node.boot()
+  node.crashAtStep(chance.between(1, 100), chance.pick(['kill', 'cut']), () =>
+    crashLoop(node, chance, left - 1),
+  )
+}
+
+function diskFull({ simulation, node }: FaultTargets, chance: Prng): void {
+  const { files } = node.host
+  node.diskIsBad = true
+  files.capacityBytes = files.usedBytes + chance.pick([0, 4096, 1 << 20])
+  simulation.after(chance.between(200, 3_000), () => {
+    files.capacityBytes = Number.MAX_SAFE_INTEGER
+    // A start that began on the full disk may still fail of it.
+    simulation.after(1_000, () => (node.diskIsBad = false))
+  })
+}
+
+function syncError({ simulation, node }: FaultTargets, chance: Prng): void {
+  node.diskIsBad = true
+  const operation = chance.pick(['sync', 'sync', 'sync', 'syncDirectory', 'write'] as const)
+  const end = node.host.faults.add({ operation, code: 'EIO', times: 1 })
+  simulation.after(chance.between(100, 1_000), () => {
+    end()
+    simulation.after(1_000, () => (node.diskIsBad = false))
+  })
+}
+
+function slowLink({ simulation, clients }: FaultTargets, chance: Prng): void {
+  const { network } = simulation
+  const quality = { latencyMs: chance.pick([5, 50, 300]), bytesPerMs: chance.pick([100, 10_000]) }
+  const names = clients()
+  if (names.length === 0) return
+  const name = chance.pick(names)
+  if (chance.chance(0.7)) network.setLink(name, NODE_HOST, quality)
+  if (chance.chance(0.7)) network.setLink(NODE_HOST, name, quality)
+  simulation.after(chance.between(200, 5_000), () => {
+    network.setLink(name, NODE_HOST, {})
+    network.setLink(NODE_HOST, name, {})
+  })
+}
+
+function oneWay({ simulation, clients }: FaultTargets, chance: Prng): void {
+  const { network } = simulation
+  const blocked = clients()
+    .filter(() => chance.chance(0.5))
+    .map((name): readonly [string, string] =>
+      chance.chance(0.5) ? [name, NODE_HOST] : [NODE_HOST, name],
+    )
+  for (const [from, to] of blocked) network.block(from, to)
+  simulation.after(chance.between(100, 4_000), () => {
+    for (const [from, to] of blocked) network.unblock(from, to)
+  })
+}

@@ -1,0 +1,156 @@
+// The simulated node: the product's own composition root on simulated ports, started again whenever it has died, and the
+// ways in which it can be made to die.
+
+import type { Env } from '../../src/env/env.ts'
+import type { SimHost } from '../../src/env/sim/sim-host.ts'
+import type { Simulation } from '../../src/env/sim/simulation.ts'
+import { Chronik } from '../../src/server/chronik.ts'
+import type { ChronikOptions } from '../../src/server/options.ts'
+import type { Plan } from './plan.ts'
+import { textOf, type Problem } from './problems.ts'
+
+export const NODE_HOST = 'node-1'
+export const NODE_PORT = 9092
+const DATA_DIR = '/var/chronik'
+const WATCH_MS = 20
+
+/** Small bounds, and times that fit into a seed. */
+const CONFIG: Readonly<Record<string, string>> = {
+  'offsets.topic.num.partitions': '2',
+  'group.initial.rebalance.delay.ms': '50',
+  'group.min.session.timeout.ms': '500',
+  'log.retention.check.interval.ms': '1000',
+}
+
+/** What stands between the product and its ports: where errors are planted. */
+export type EnvWrap = (env: Env) => Env
+
+export class SimNode {
+  readonly host: SimHost
+  readonly #simulation: Simulation
+  readonly #plan: Plan
+  readonly #wrap: EnvWrap
+  readonly #report: (problem: Problem) => void
+  #chronik: Chronik | undefined
+  #restartAtMs: number | undefined = 0
+  /** While it is on, the disk may make the node fail by itself. */
+  diskIsBad = false
+  #held = false
+  #fatalsSeen = 0
+  starts = 0
+
+  constructor(
+    simulation: Simulation,
+    plan: Plan,
+    wrap: EnvWrap,
+    report: (problem: Problem) => void,
+  ) {
+    this.#simulation = simulation
+    this.#plan = plan
+    this.#wrap = wrap
+    this.#report = report
+    this.host = simulation.host(NODE_HOST)
+  }
+
+  get isUp(): boolean {
+    return this.#chronik !== undefined && this.host.alive
+  }
+
+  /** Starts it, and watches from then on that it runs. */
+  watch(): void {
+    this.#noteFatals()
+    if (!this.host.alive && !this.#held) {
+      this.#chronik = undefined
+      this.#restartAtMs ??= this.#simulation.nowMs + this.#simulation.chance.between(1, 500)
+      if (this.#simulation.nowMs >= this.#restartAtMs) this.boot()
+    }
+    this.#simulation.after(WATCH_MS, () => this.watch())
+  }
+
+  /** Begins a process now, if none runs. */
+  boot(): void {
+    if (this.host.alive) return
+    this.#restartAtMs = undefined
+    this.#chronik = undefined
+    this.starts += 1
+    const env = this.host.boot()
+    const start = this.starts
+    const options: ChronikOptions = {
+      nodeId: 1,
+      dataDir: DATA_DIR,
+      listeners: [{ name: 'PLAINTEXT', host: NODE_HOST, port: NODE_PORT }],
+      config: { ...CONFIG, 'log.segment.bytes': String(this.#plan.segmentBytes) },
+      storage: this.#plan.storage,
+      env: this.#wrap(env),
+    }
+    Chronik.start(options).then(
+      (chronik) => {
+        if (start === this.starts) this.#chronik = chronik
+      },
+      (error: unknown) => this.#startFailed(start, error),
+    )
+  }
+
+  kill(): void {
+    this.host.kill()
+    this.#noteDeath()
+  }
+
+  powerCut(): void {
+    this.host.powerCut()
+    this.#noteDeath()
+  }
+
+  /** Kills or cuts at the n-th step of its disk from now on. */
+  crashAtStep(steps: number, crash: 'kill' | 'cut', then: () => void = () => {}): void {
+    let left = steps
+    this.host.onDiskStep = () => {
+      left -= 1
+      if (left > 0) return
+      this.host.onDiskStep = undefined
+      if (!this.host.alive) return
+      if (crash === 'kill') this.kill()
+      else this.powerCut()
+      then()
+    }
+  }
+
+  /** A clean stop; the node stays down until `boot`. */
+  async stop(): Promise<void> {
+    const chronik = this.#chronik
+    if (chronik === undefined) return
+    this.#held = true
+    this.#chronik = undefined
+    await chronik.stop()
+    this.host.kill()
+    this.#held = false
+    this.#restartAtMs = this.#simulation.nowMs
+  }
+
+  #noteDeath(): void {
+    this.#chronik = undefined
+    this.#restartAtMs = undefined
+  }
+
+  /** A start may fail where the disk made it fail, and only there. */
+  #startFailed(start: number, error: unknown): void {
+    if (start !== this.starts || !this.host.alive) return
+    if (!this.diskIsBad) {
+      this.#report({
+        name: 'node-failed',
+        where: NODE_HOST,
+        text: `start failed: ${textOf(error)}`,
+      })
+    }
+    this.kill()
+  }
+
+  #noteFatals(): void {
+    const fresh = this.host.fatals.slice(this.#fatalsSeen)
+    this.#fatalsSeen = this.host.fatals.length
+    if (this.diskIsBad) return
+    for (const text of fresh) {
+      this.#report({ name: 'node-failed', where: NODE_HOST, text: `it ended itself: ${text}` })
+    }
+  }
+}

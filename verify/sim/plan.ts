@@ -1,0 +1,147 @@
+// What one seed will do: its clients and its faults, drawn before anything runs, so that leaving out one fault leaves the
+// others as they were.
+
+import type { Prng } from '../../src/env/sim/prng.ts'
+import type { Codec } from '../../src/records/codecs.ts'
+import { CODECS } from '../../src/records/codecs.ts'
+import type { StoreOptions } from '../../src/storage/options.ts'
+
+/** `full`: 30 virtual seconds. `short`: 5. */
+export type Mode = 'full' | 'short'
+
+export const FAULTS = [
+  /** The process ends; the page cache stays. */
+  'kill',
+  /** What was not synced may be lost. */
+  'power-cut',
+  /** Killed at some step of the disk. */
+  'kill-at-step',
+  /** Power cut at some step of the disk. */
+  'cut-at-step',
+  /** Killed, and then the power fails, before or during the recovery. */
+  'kill-then-cut',
+  /** Crash after crash, each during the recovery from the one before. */
+  'crash-loop',
+  /** Nothing of the disk moves. */
+  'disk-stall',
+  'disk-full',
+  /** An fsync fails, which must end the process. */
+  'sync-error',
+  /** Connections end in mid-frame. */
+  'reset',
+  'slow-link',
+  /** Requests arrive, answers don't, or the other way round. */
+  'one-way',
+  'clock-jump',
+  /** A client ends without a word, and another takes its place. */
+  'client-crash',
+] as const
+export type FaultName = (typeof FAULTS)[number]
+
+export interface PlannedFault {
+  readonly index: number
+  readonly name: FaultName
+  readonly atMs: number
+}
+
+export interface ProducerPlan {
+  readonly acks: 'all' | 1 | 0
+  readonly idempotent: boolean
+  readonly codec: Codec
+  /** Operations that run at the same time. */
+  readonly lanes: number
+  readonly pauseMs: number
+  /** How often a record is large enough for its batch to go straight to the segment. */
+  readonly largeShare: number
+  readonly lingerMs: number
+}
+
+export interface Plan {
+  readonly mode: Mode
+  /** How long faults and clients work against each other. */
+  readonly durationMs: number
+  readonly faults: readonly PlannedFault[]
+  readonly producers: readonly ProducerPlan[]
+  readonly readers: number
+  readonly members: number
+  readonly partitions: number
+  readonly segmentBytes: number
+  readonly storage: Partial<Omit<StoreOptions, 'directory'>>
+  /** The power fails once more before everything is read, so that nothing counts that was not durable. */
+  readonly lastCut: boolean
+  /** A clean stop and a start before the last reading. */
+  readonly lastStop: boolean
+}
+
+const KIB = 1024
+
+export function makePlan(chance: Prng, mode: Mode): Plan {
+  const full = mode === 'full'
+  const durationMs = full ? 30_000 : 5_000
+  const faults = planFaults(chance.split('faults'), full, durationMs)
+  const producers = [
+    planProducer(chance, { acks: 'all', idempotent: true }, full),
+    planProducer(chance, { acks: 'all', idempotent: true }, full),
+    planProducer(chance, { acks: chance.pick(['all', 1]), idempotent: false }, full),
+    ...(chance.chance(0.5) ? [planProducer(chance, { acks: 0, idempotent: false }, full)] : []),
+  ]
+  return {
+    mode,
+    durationMs,
+    faults,
+    producers,
+    readers: chance.between(1, 2),
+    members: 0 * chance.between(1, 3),
+    partitions: chance.between(1, 4),
+    segmentBytes: chance.pick([8 * KIB, 32 * KIB, 128 * KIB, 1024 * KIB]),
+    storage: planStorage(chance),
+    lastCut: chance.chance(0.6),
+    lastStop: chance.chance(0.3),
+  }
+}
+
+/** Each seed has its own kinds and rates; some have none, to show that what is found is not the faults' doing. */
+function planFaults(chance: Prng, full: boolean, durationMs: number): PlannedFault[] {
+  if (chance.chance(0.08)) return []
+  const count = full ? chance.between(5, 30) : chance.between(1, 8)
+  const kinds = chance.between(1, FAULTS.length)
+  const pool = Array.from({ length: kinds }, () => chance.pick(FAULTS))
+  return Array.from({ length: count }, () => ({
+    name: chance.pick(pool),
+    atMs: chance.between(50, durationMs - 500),
+  }))
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map((fault, index) => ({ ...fault, index }))
+}
+
+function planProducer(
+  chance: Prng,
+  kind: Pick<ProducerPlan, 'acks' | 'idempotent'>,
+  full: boolean,
+): ProducerPlan {
+  return {
+    ...kind,
+    codec: chance.pick([...CODECS, 'none', 'none', 'none']),
+    lanes: kind.idempotent ? chance.between(1, 5) : 1,
+    pauseMs: full ? chance.between(20, 150) : chance.between(10, 80),
+    largeShare: chance.pick([0, 0.02, 0.1]),
+    lingerMs: chance.pick([0, 0, 5]),
+  }
+}
+
+/** Small enough that files are rolled, recycled and written back all the time. */
+function planStorage(chance: Prng): Plan['storage'] {
+  const journalFileBytes = chance.pick([128, 256, 512]) * KIB
+  return {
+    journalFileBytes,
+    journalFirstFileBytes: chance.pick([64 * KIB, journalFileBytes]),
+    journalBytesMax: Math.max(8 * journalFileBytes, 2048 * KIB),
+    directBytesMin: chance.pick([8, 64, 64]) * KIB,
+    groupBytesMax: chance.pick([32, 256, 4096]) * KIB,
+    copyForwardBytesMax: chance.pick([1, 16, 64]) * KIB,
+    writebackBytes: chance.pick([8, 64, 1024]) * KIB,
+    freeBytesMin: 1024 * KIB,
+    probeMs: 200,
+    idleWritebackMs: chance.pick([200, 2_000, 10_000]),
+  }
+}

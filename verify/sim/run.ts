@@ -1,0 +1,147 @@
+// Runs one seed: a node and its clients in one simulated world, faults while they work, a healing, and then the checks. The
+// seed decides everything: the same seed gives the same trace.
+
+import { createTopic } from '../../src/client/admin-topics.ts'
+import { Simulation } from '../../src/env/sim/simulation.ts'
+import { checkHistory } from '../history/check.ts'
+import type { History, Operation } from '../history/history.ts'
+import { existenceOf, runAdmin, write } from './administering.ts'
+import type { Bug } from './bugs.ts'
+import { runChurner } from './churning.ts'
+import { runMember, runReader } from './consuming.ts'
+import { Faults } from './faults.ts'
+import { endClients, readEverything, requireProgress } from './finishing.ts'
+import { SimNode } from './node.ts'
+import { makePlan, type Mode, type PlannedFault } from './plan.ts'
+import { textOf, type Problem } from './problems.ts'
+import { runProducer } from './producing.ts'
+import { pause, TOPIC, World, type Client } from './world.ts'
+
+export interface SeedOptions {
+  readonly seed: number
+  readonly mode: Mode
+  /** An error planted between the node and its ports. */
+  readonly bug?: Bug
+  /** Indices of planned faults that are left out. */
+  readonly without?: ReadonlySet<number>
+  readonly log?: (line: string) => void
+}
+
+export interface SeedResult {
+  readonly seed: number
+  readonly problems: readonly Problem[]
+  readonly traceHash: string
+  readonly operations: number
+  readonly acknowledged: number
+  readonly faults: readonly string[]
+  readonly planned: readonly PlannedFault[]
+  readonly starts: number
+  readonly virtualMs: number
+  readonly events: number
+  readonly history: History
+}
+
+const SETUP_MS_MAX = 20_000
+
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const { seed, mode, log } = options
+  const simulation = new Simulation(seed, log === undefined ? {} : { log })
+  const plan = makePlan(simulation.chance.split('plan'), mode)
+  const world = new World(simulation, plan)
+  const bugChance = simulation.chance.split('bug')
+  const wrap = options.bug?.wrap(bugChance, simulation) ?? ((env) => env)
+  const node = new SimNode(simulation, plan, wrap, (problem) => world.report(problem))
+  const faults = new Faults(
+    {
+      simulation,
+      node,
+      clients: () => world.running(),
+      crashClient: (role) => world.crashClient(role),
+    },
+    simulation.chance.split('faults'),
+  )
+  const planned = plan.faults.filter(({ index }) => options.without?.has(index) !== true)
+  try {
+    node.watch()
+    await setUp(world)
+    spawnClients(world)
+    faults.schedule(planned)
+    await simulation.run({ untilMs: simulation.nowMs + plan.durationMs })
+    faults.heal()
+    await requireProgress(world, node)
+    await endClients(world)
+    if (plan.lastCut) node.powerCut()
+    else if (plan.lastStop) await simulation.settle(node.stop(), { withinMs: 10_000 })
+    await readEverything(world)
+  } catch (error) {
+    world.report({ name: 'node-failed', where: 'the simulation', text: textOf(error) })
+  }
+  const history = world.recorder.history()
+  // The history is part of the trace: two runs that differ in what a client saw are not the same.
+  simulation.trace(JSON.stringify(history))
+  const anomalies = checkHistory(history)
+  return {
+    seed,
+    problems: [...world.problems, ...anomalies],
+    traceHash: simulation.traceHash,
+    operations: history.length,
+    acknowledged: countAcknowledged(history),
+    faults: faults.struck,
+    planned,
+    starts: node.starts,
+    virtualMs: simulation.nowMs,
+    events: simulation.events,
+    history,
+  }
+}
+
+async function setUp(world: World): Promise<void> {
+  let ready = false
+  world.spawn('setup', async (client) => {
+    await createLasting(client)
+    ready = true
+  })
+  const { simulation, plan } = world
+  await simulation.run({ until: () => ready, untilMs: simulation.nowMs + SETUP_MS_MAX })
+  if (!ready) throw new Error(`topic ${TOPIC} was not created in ${SETUP_MS_MAX} ms`)
+  world.partitions = plan.partitions
+}
+
+async function createLasting(client: Client): Promise<void> {
+  const { world, cluster, name } = client
+  const { partitions } = world.plan
+  const configs = { 'retention.ms': '-1', 'retention.bytes': '-1' }
+  for (;;) {
+    let topicId = ''
+    const call = async () => {
+      const created = await createTopic(cluster, { name: TOPIC, partitions, configs })
+      topicId = created.topicId
+    }
+    const outcome = await write(client, existenceOf(TOPIC), 'there', call)
+    if (outcome === 'ok') {
+      const common = { kind: 'write', retried: false, outcome: 'ok' } as const
+      const count = String(partitions)
+      world.recorder.note(name, { ...common, register: `partitions of ${TOPIC}`, value: count })
+      world.recorder.note(name, { ...common, register: `id of ${TOPIC}`, value: topicId })
+      return
+    }
+    await pause(client, 50)
+  }
+}
+
+function spawnClients(world: World): void {
+  const { plan } = world
+  plan.producers.forEach((producer, i) => {
+    world.spawn(`producer-${i + 1}`, (client) => runProducer(client, producer))
+  })
+  for (let i = 1; i <= plan.readers; i++) world.spawn(`reader-${i}`, runReader)
+  for (let i = 1; i <= plan.members; i++) world.spawn(`member-${i}`, runMember)
+  world.spawn('admin', runAdmin)
+  world.spawn('churner', runChurner)
+}
+
+function countAcknowledged(history: History): number {
+  const acknowledged = (op: Operation): number =>
+    op.kind === 'produce' ? op.records.filter(({ outcome }) => outcome === 'ok').length : 0
+  return history.reduce((sum, op) => sum + acknowledged(op), 0)
+}
