@@ -8,5 +8,8 @@ export interface Problem {
 }
 
 export function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // The last lines are the event loop's and differ from one time to the next.
+  const stack = (error.stack ?? '').split('\n').filter((line) => !line.includes('node:internal'))
+  return stack.length === 0 ? String(error) : stack.join('\n')
 }

@@ -23,6 +23,7 @@ export const PARTITIONS_MAX = 6
 /** A client's first retry comes no earlier, so what took less was asked for once. */
 const RETRY_MS_MIN = 40
 const REQUEST_TIMEOUT_MS = 2_000
+const PROBLEMS_MAX = 50
 
 export class World {
   readonly simulation: Simulation
@@ -45,8 +46,11 @@ export class World {
     this.content = new ContentMaker(simulation.chance.split('content'))
   }
 
+  /** The same thing is reported once, however often it happens. */
   report(problem: Problem): void {
-    if (this.problems.length < 50) this.problems.push(problem)
+    const { name, where, text } = problem
+    const known = this.problems.some((p) => p.name === name && p.where === where && p.text === text)
+    if (!known && this.problems.length < PROBLEMS_MAX) this.problems.push(problem)
   }
 
   enter(phase: World['phase']): void {
