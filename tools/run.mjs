@@ -32,6 +32,7 @@ const programs = {
   kill: 'verify/kill/run.ts',
   'lint-config': 'tools/lint-config.ts',
   mutants: 'verify/storage/mutants.ts',
+  sim: 'verify/sim/main.ts',
 }
 
 const builtFirst = ['bench', 'compat', 'kill']

@@ -3,6 +3,7 @@
 
 import { listTopics } from '../../src/client/admin-topics.ts'
 import { GroupConsumer } from '../../src/client/group-consumer.ts'
+import { findOffsets } from '../../src/client/partition-offsets.ts'
 import { retrying } from '../../src/client/retrying.ts'
 import type { Final } from '../history/history.ts'
 import { askCommitted, incarnationOf, list } from './administering.ts'
@@ -116,7 +117,6 @@ async function startOf(
   topic: string,
   partition: number,
 ): Promise<number> {
-  const { findOffsets } = await import('../../src/client/partition-offsets.ts')
   const [found] = await findOffsets(cluster, [{ topic, partition, at: 'beginning' }])
   return found?.offset ?? 0
 }

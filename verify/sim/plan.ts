@@ -91,7 +91,7 @@ export function makePlan(chance: Prng, mode: Mode): Plan {
     faults,
     producers,
     readers: chance.between(1, 2),
-    members: 0 * chance.between(1, 3),
+    members: chance.between(1, 3),
     partitions: chance.between(1, 4),
     segmentBytes: chance.pick([8 * KIB, 32 * KIB, 128 * KIB, 1024 * KIB]),
     storage: planStorage(chance),
