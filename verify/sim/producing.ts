@@ -1,7 +1,8 @@
 // Simulated producers: idempotent or not, alone or pipelined, with small records and with batches large enough to go
 // straight to a segment.
 
-import { Producer, type ProducerRecord } from '../../src/client/producer.ts'
+import { Producer } from '../../src/client/producer.ts'
+import type { ProducerRecord } from '../../src/client/producer-placement.ts'
 import { ProduceError } from '../../src/client/produce-batch.ts'
 import type { Outcome, Produce, SentRecord } from '../history/history.ts'
 import type { ProducerPlan } from './plan.ts'
