@@ -1,7 +1,7 @@
 // Test support: a client of raw frames. It pipelines, and fails where responses come out of order.
 
 import { assert } from '../../base/assert.ts'
-import type { Connection, Network } from '../../env/network.ts'
+import { NetError, type Connection, type Network } from '../../env/network.ts'
 import { FrameSplitter } from '../../protocol/frames.ts'
 import { peekCorrelationId } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
@@ -36,7 +36,8 @@ export class RawClient {
           for (const frame of this.#frames.push(chunk)) this.#answered(frame)
         },
         onClose: () => {
-          for (const { reject } of this.#waiting) reject(new Error('the connection was closed'))
+          for (const { reject } of this.#waiting)
+            reject(new NetError('ECONNRESET', 'the connection was closed'))
           this.#waiting = []
           resolve()
         },
@@ -47,9 +48,10 @@ export class RawClient {
   static async connect(
     network: Network,
     port: number,
-    { clientId = 'test' }: { readonly clientId?: string } = {},
+    options: { readonly clientId?: string; readonly host?: string } = {},
   ): Promise<RawClient> {
-    return new RawClient(await network.connect({ host: '127.0.0.1', port }), clientId)
+    const { clientId = 'test', host = '127.0.0.1' } = options
+    return new RawClient(await network.connect({ host, port }), clientId)
   }
 
   async send<RequestInput, Response>(
