@@ -1,9 +1,13 @@
 // The world of the start command: this process. What a node needs is loaded here, when it is needed, so that no other
 // command pays for it.
 
+import { flushCompileCache } from 'node:module'
 import type { RunningNode, StartWorld } from './commands/start.ts'
 import { onSignal } from '../env/node/signals.ts'
 import { terminalAsk } from './ask.ts'
+
+/** After the first clients have connected. */
+const COMPILE_CACHE_FLUSH_MS = 3_000
 
 export function realWorld(): StartWorld {
   // A reader of our output that goes away must not take the node with it.
@@ -19,13 +23,18 @@ export function realWorld(): StartWorld {
       const { Chronik } = await import('../server/chronik.ts')
       const { http, ...rest } = options
       const node = await Chronik.start({ ...rest, ...(http === undefined ? {} : { http }), env })
+      // Node writes its compile cache when it exits; a node that is killed would leave the next start without one.
+      const flush = env.timers.after(COMPILE_CACHE_FLUSH_MS, flushCompileCache)
       return {
         listeners: node.listeners.map(({ name, advertisedHost, advertisedPort }) => ({
           name,
           advertised: { host: advertisedHost, port: advertisedPort },
         })),
         http: node.http,
-        stop: () => node.stop(),
+        stop: () => {
+          flush.cancel()
+          return node.stop()
+        },
       }
     },
     signals: { on: (listener) => onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], listener) },
