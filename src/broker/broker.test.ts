@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asOffset } from '../base/brand.ts'
 import { APIS } from '../protocol/apis.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
@@ -304,4 +305,43 @@ test('a client is sent to the leader when this node is not it', async (t) => {
   assert.equal(found?.errorCode, ErrorCode.NOT_LEADER_OR_FOLLOWER)
   assert.deepEqual(found?.currentLeader, { leaderId: 1, leaderEpoch: 2 })
   assert.equal(fetched.nodeEndpoints[0]?.nodeId, 1)
+})
+
+test('pipelined batches of a producer wait for its state instead of being refused one by one', async (t) => {
+  const rig = await rigFor(t)
+  const client = await rig.connect()
+  await rig.createTopic('loading')
+  const batch = (sequence: number) =>
+    batchOf([`${sequence}`], {
+      producer: { producerId: 7, producerEpoch: 0, baseSequence: sequence },
+    })
+  await produce(client, 'loading', batch(0))
+  const { log, producers } = rig.broker.partitions.get('loading', 0)!
+  const double = rig.host.get(log.id)!
+  // The state is rebuilt after a truncation, as after a start; the disk takes its time.
+  let answerSnapshot = (): void => undefined
+  const { snapshots } = double
+  snapshots.latest = () => new Promise((resolve) => (answerSnapshot = () => resolve(undefined)))
+  await produce(client, 'loading', batch(1))
+  producers.onTruncated({ epoch: double.logEnd.epoch, offset: asOffset(1) })
+  assert.equal(producers.inStep, false)
+  const settled = producers.settled.bind(producers)
+  const arrived = new Promise<void>((resolve) => {
+    producers.settled = () => {
+      resolve()
+      return settled()
+    }
+  })
+  const answers = [2, 3, 4].map((sequence) => produce(client, 'loading', batch(sequence)))
+  await arrived
+  answerSnapshot()
+  const codes = (await Promise.all(answers)).map(({ errorCode, baseOffset }) => [
+    errorCode,
+    baseOffset,
+  ])
+  assert.deepEqual(codes, [
+    [ErrorCode.NONE, 2],
+    [ErrorCode.NONE, 3],
+    [ErrorCode.NONE, 4],
+  ])
 })

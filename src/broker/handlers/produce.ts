@@ -53,6 +53,35 @@ export class ProduceHandler implements ApiHandler<Request, Response> {
     if (acks !== -1 && acks !== 0 && acks !== 1) {
       return this.failed(request, ErrorCode.INVALID_REQUIRED_ACKS)
     }
+    const notReady = this.#notReady(request)
+    if (notReady.length === 0) return this.#produce(context, request)
+    // Not accepted: the connection's next request waits too. Were one of several pipelined batches of a producer refused and
+    // the next one taken, its sequence would be broken for good.
+    return Promise.all(notReady).then(() => {
+      const handled = this.#produce(context, request)
+      return handled instanceof Accepted ? handled.completed : handled
+    })
+  }
+
+  /** What must be waited for: partitions that are being opened, or whose producer state is being loaded, as after a start. */
+  #notReady(request: Request): Promise<void>[] {
+    const waits: Promise<void>[] = []
+    for (const { name, topicId, partitionData } of request.topicData) {
+      for (const { index } of partitionData) {
+        const partition = findPartition(this.#services, { topic: name, topicId, index })
+        if (partition === ErrorCode.NOT_LEADER_OR_FOLLOWER) {
+          const { topicsById } = this.#services.controller.image
+          waits.push(this.#services.partitions.whenOpen([topicsById.get(topicId)?.name ?? name]))
+        } else if (typeof partition !== 'number' && !partition.producers.inStep) {
+          waits.push(partition.producers.settled())
+        }
+      }
+    }
+    return waits
+  }
+
+  #produce(context: RequestContext, request: Request): Handled<Response> {
+    const { acks } = request
     const operation = new ProduceOperation(this.#services, context, request)
     operation.append()
     // The producer of acks=0 learns of an error by losing its connection.
