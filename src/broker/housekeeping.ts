@@ -1,10 +1,12 @@
-// What a broker does now and then: deletes what is past retention, and forgets producers that are gone.
+// What a broker does now and then: deletes what is past retention, forgets producers that are gone, and keeps the state of
+// the others for the next start.
 
 import type { Timer } from '../env/env.ts'
 import type { Services } from './services.ts'
 
 /** Kafka's `producer.id.expiration.check.interval.ms`. */
 const PRODUCER_CHECK_MS = 600_000
+const SNAPSHOT_CHECK_MS = 30_000
 const TIMER_MS_MAX = 0x7fffffff
 
 export class Housekeeping {
@@ -20,6 +22,7 @@ export class Housekeeping {
     const { config } = this.#services
     this.#every(config['log.retention.check.interval.ms'], () => this.#applyRetention())
     this.#every(PRODUCER_CHECK_MS, () => this.#expireProducers())
+    this.#every(SNAPSHOT_CHECK_MS, () => this.#saveSnapshots())
   }
 
   close(): void {
@@ -57,6 +60,11 @@ export class Housekeeping {
     const expirationMs = this.#services.config['producer.id.expiration.ms']
     for (const partition of this.#services.partitions.all())
       partition.producers.expire(expirationMs)
+    return Promise.resolve()
+  }
+
+  #saveSnapshots(): Promise<void> {
+    for (const partition of this.#services.partitions.all()) partition.producers.saveWhereResting()
     return Promise.resolve()
   }
 }

@@ -12,12 +12,15 @@ import {
   type TopicImage,
 } from '../controller/metadata-image.ts'
 import type { Env } from '../env/env.ts'
+import { Limiter } from '../env/limiter.ts'
 import { Partition } from '../partition/partition.ts'
 import type { GroupCoordinatorControl } from '../groups/group-api.ts'
 import type { LogHost, LogSpec, ReplicatedLog } from '../replicated/replicated-log.ts'
 
 /** How long after a failed open (a full disk) it is tried again. */
 const RETRY_MS = 1000
+/** Partitions that rebuild their producer state at once. */
+const REBUILDS_MAX = 4
 
 interface LocalTopic {
   image: TopicImage
@@ -46,6 +49,7 @@ export class Partitions {
   readonly #host: LogHost
   readonly #metadata: MetadataView
   readonly #groups: PartitionsOptions['groups']
+  readonly #rebuilds = new Limiter(REBUILDS_MAX)
   readonly #byId = new Map<string, LocalTopic>()
   readonly #byName = new Map<string, LocalTopic>()
   #stopListening: (() => void) | undefined
@@ -179,6 +183,7 @@ export class Partitions {
       log,
       config: topic.config,
       env: this.#env,
+      rebuilds: this.#rebuilds,
     })
     if (topic.deleted) return this.#drop(partition)
     this.#host.configure(log.id, logConfigOf(topic.config))

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
+import { Limiter } from '../env/limiter.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import * as header from '../records/batch-header.ts'
 import { recordsOf } from '../records/read.ts'
@@ -380,4 +381,36 @@ test('retention moves the log start of an established leader only', async () => 
   log.commit()
   assert.equal(await partition.applyRetention(), true)
   assert.equal(log.logStart, 1)
+})
+
+test('a partition that rests gets a snapshot, one that is busy does not', async () => {
+  const { log, partition } = fixture()
+  const latest = async () => (await log.snapshots.latest(log.logEnd.offset))?.at.offset
+  const append = () => produced(partition, batchOf(['x'.repeat(700_000)])).completed
+  await append()
+  partition.producers.saveWhereResting()
+  await append()
+  partition.producers.saveWhereResting()
+  assert.equal(await latest(), undefined)
+  partition.producers.saveWhereResting()
+  assert.equal(await latest(), 2)
+  partition.producers.saveWhereResting()
+  await append()
+  partition.producers.saveWhereResting()
+  partition.producers.saveWhereResting()
+  assert.equal(await latest(), 2)
+})
+
+test('rebuilds of a node wait for each other', async () => {
+  const { log, partition } = fixture()
+  await produced(partition, batchOf(['a'], producer(0))).completed
+  const rebuilds = new Limiter(1)
+  let release = (): void => {}
+  rebuilds.run(() => (release = () => rebuilds.release()))
+  const { partition: restarted } = fixture({ log, rebuilds })
+  await Promise.resolve()
+  assert.equal(restarted.producers.inStep, false)
+  release()
+  await restarted.producers.settled()
+  assert.equal(produced(restarted, batchOf(['a'], producer(0))).baseOffset, 0)
 })

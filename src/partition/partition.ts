@@ -5,6 +5,7 @@
 import type { TopicConfigs } from '../base/config/topic-configs.ts'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import type { Env } from '../env/env.ts'
+import type { Limiter } from '../env/limiter.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { ReplicatedLog, Role } from '../replicated/replicated-log.ts'
 import { barrierErrorCode, commitErrorCode } from './errors.ts'
@@ -29,6 +30,8 @@ export interface PartitionOptions {
   readonly log: ReplicatedLog
   readonly config: TopicConfigs
   readonly env: Pick<Env, 'clock' | 'log'>
+  /** Shared by the partitions of a node: how many rebuild their producer state at once. */
+  readonly rebuilds: Limiter
 }
 
 export class Partition {
@@ -55,6 +58,7 @@ export class Partition {
       log: options.log,
       clock: options.env.clock,
       logger: options.env.log.child(name),
+      rebuilds: options.rebuilds,
     })
     this.#stopObserving = options.log.observe({
       onAppended: (batches) => this.producers.onAppended(batches),

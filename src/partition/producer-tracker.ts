@@ -6,6 +6,7 @@ import { assert } from '../base/assert.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
 import type { Clock, Logger } from '../env/env.ts'
+import type { Limiter } from '../env/limiter.ts'
 import { nextOffsetAt } from '../records/batch-header.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { StoreError } from '../storage/store.ts'
@@ -16,6 +17,8 @@ import { ProducerState } from './producer-state.ts'
 /** A restart replays at most about this much per partition. */
 const SNAPSHOT_BYTES = 16 * 1024 * 1024
 const SNAPSHOT_BATCHES = 10_000
+/** For a partition that rests. */
+const RESTING_SNAPSHOT_BYTES = 1024 * 1024
 /** At close, less than this is not worth a file. */
 const CLOSE_SNAPSHOT_BYTES = 256 * 1024
 const REPLAY_READ_BYTES = 4 * 1024 * 1024
@@ -25,25 +28,31 @@ export class ProducerTracker {
   readonly #log: ReplicatedLog
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #rebuilds: Limiter
   /** The state covers the log up to here, exclusive. Equals the log end when in step. */
   #next: Offset = asOffset(0)
   #inStep = false
   #closed = false
   /** Counts rebuilds, so that one that was overtaken by a truncation stops. */
-  #rebuilds = 0
+  #rebuild = 0
   #rebuilding: Promise<void> = Promise.resolve()
   #bytesSinceSnapshot = 0
   #batchesSinceSnapshot = 0
+  /** `#bytesSinceSnapshot` when it was last looked at whether the partition rests. */
+  #bytesWhenChecked = 0
 
   constructor(options: {
     readonly log: ReplicatedLog
     readonly clock: Clock
     readonly logger: Logger
+    /** Bounds how many partitions of a node rebuild at once: each reads megabytes. */
+    readonly rebuilds: Limiter
   }) {
     this.#log = options.log
     this.#clock = options.clock
     this.#logger = options.logger
-    this.#rebuild()
+    this.#rebuilds = options.rebuilds
+    this.#startRebuild()
   }
 
   /** Whether the state covers the whole log, so that sequences can be judged. */
@@ -53,8 +62,8 @@ export class ProducerTracker {
 
   /** Resolves when no rebuild is under way. */
   async settled(): Promise<void> {
-    for (let seen = -1; seen !== this.#rebuilds;) {
-      seen = this.#rebuilds
+    for (let seen = -1; seen !== this.#rebuild;) {
+      seen = this.#rebuild
       await this.#rebuilding
     }
   }
@@ -80,7 +89,18 @@ export class ProducerTracker {
   onTruncated(to: Position): void {
     // In step and nothing that was seen is gone: only an epoch start fell.
     if (this.#inStep && this.#next <= to.offset) return
-    this.#rebuild()
+    this.#startRebuild()
+  }
+
+  /**
+   * To be called now and then: a partition that got bytes since the last snapshot and rests now is worth one, so that a
+   * restart has little to replay even after a kill.
+   */
+  saveWhereResting(): void {
+    const bytes = this.#bytesSinceSnapshot
+    const resting = bytes === this.#bytesWhenChecked
+    this.#bytesWhenChecked = bytes
+    if (this.#inStep && resting && bytes >= RESTING_SNAPSHOT_BYTES) this.#saveSnapshot()
   }
 
   expire(expirationMs: number): void {
@@ -93,7 +113,7 @@ export class ProducerTracker {
     this.#closed = true
     if (this.#inStep && this.#bytesSinceSnapshot >= CLOSE_SNAPSHOT_BYTES) this.#saveSnapshot()
     this.#inStep = false
-    this.#rebuilds++
+    this.#rebuild++
   }
 
   #saveSnapshot(): void {
@@ -102,18 +122,18 @@ export class ProducerTracker {
     this.#log.snapshots.save(this.#log.logEnd, encodeProducerSnapshot(this.state))
   }
 
-  #rebuild(): void {
+  #startRebuild(): void {
     if (this.#closed) return
     this.#inStep = false
-    const rebuild = ++this.#rebuilds
+    const rebuild = ++this.#rebuild
     // Nothing to read: in step at once, as every new partition is.
     if (this.#log.logStart === this.#log.logEnd.offset) {
       this.state.clear()
       this.#finish()
       return
     }
-    this.#rebuilding = this.#replay(rebuild).catch((error: unknown) => {
-      if (rebuild !== this.#rebuilds) return
+    this.#rebuilding = this.#replayInTurn(rebuild).catch((error: unknown) => {
+      if (rebuild !== this.#rebuild) return
       // The log stays readable; only idempotent produce is refused until the next truncation or restart.
       this.#logger.error('producer state could not be rebuilt from the log', {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -121,9 +141,20 @@ export class ProducerTracker {
     })
   }
 
+  #replayInTurn(rebuild: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#rebuilds.run(() => {
+        this.#replay(rebuild)
+          .then(resolve, reject)
+          .finally(() => this.#rebuilds.release())
+      })
+    })
+  }
+
   async #replay(rebuild: number): Promise<void> {
+    if (rebuild !== this.#rebuild) return
     const snapshot = await this.#log.snapshots.latest(this.#log.logEnd.offset)
-    if (rebuild !== this.#rebuilds) return
+    if (rebuild !== this.#rebuild) return
     this.state.clear()
     let next = this.#log.logStart
     const entries = snapshot === undefined ? undefined : decodeProducerSnapshot(snapshot.bytes)
@@ -140,7 +171,7 @@ export class ProducerTracker {
     this.#batchesSinceSnapshot = 0
     while (next < this.#log.logEnd.offset) {
       const after = await this.#replayFrom(next, rebuild)
-      if (rebuild !== this.#rebuilds) return
+      if (rebuild !== this.#rebuild) return
       next = after
     }
     this.#finish()
@@ -149,7 +180,7 @@ export class ProducerTracker {
   async #replayFrom(from: Offset, rebuild: number): Promise<Offset> {
     const below = this.#log.logEnd.offset
     const read = await this.#readOrSkip(from, below)
-    if (rebuild !== this.#rebuilds) return from
+    if (rebuild !== this.#rebuild) return from
     if (read === undefined) return asOffset(Math.max(from, this.#log.logStart))
     assert(read.next > from, `a read from ${from} below ${below} returned nothing`)
     const nowMs = this.#clock.nowMs()

@@ -3,6 +3,7 @@
 import { resolveTopicConfigs } from '../../base/config/resolve.ts'
 import type { TopicConfigs } from '../../base/config/topic-configs.ts'
 import type { Logger } from '../../env/env.ts'
+import { Limiter } from '../../env/limiter.ts'
 import { buildBatch, type BatchOptions } from '../../records/build.ts'
 import { ReplicatedLogDouble } from '../../replicated/testing/double.ts'
 import { Partition } from '../partition.ts'
@@ -40,7 +41,11 @@ export function configWith(changes: Partial<TopicConfigs> = {}): TopicConfigs {
 }
 
 export function fixture(
-  options: { readonly log?: ReplicatedLogDouble; readonly config?: Partial<TopicConfigs> } = {},
+  options: {
+    readonly log?: ReplicatedLogDouble
+    readonly config?: Partial<TopicConfigs>
+    readonly rebuilds?: Limiter
+  } = {},
 ) {
   const log = options.log ?? new ReplicatedLogDouble()
   const clock = new TestClock()
@@ -52,6 +57,7 @@ export function fixture(
     log,
     config: configWith(options.config),
     env: { clock, log: logger },
+    rebuilds: options.rebuilds ?? new Limiter(1),
   })
   return { log, clock, logger, partition }
 }
