@@ -5,7 +5,9 @@
 import { assert, unreachable } from '../base/assert.ts'
 import type { Timer } from '../env/env.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import { ProtocolError } from '../protocol/errors.ts'
 import { buildBatch } from '../records/build.ts'
+import type { LogRecord } from '../records/read.ts'
 import { AppliedLog } from '../replicated/applied-log.ts'
 import { readRecordBatches } from '../replicated/record-batches.ts'
 import type { AppendRejection, CommitOutcome, ReplicatedLog } from '../replicated/replicated-log.ts'
@@ -94,7 +96,7 @@ export class GroupShard implements GroupWorld {
       handlers: {
         decode: (batches) =>
           readRecordBatches(batches).map(({ records, next }) => ({
-            entries: records.map(decodeGroupRecord),
+            entries: records.map((record) => this.#decode(record)),
             next,
           })),
         apply: (records) => records.forEach((record) => this.#apply(record)),
@@ -122,7 +124,8 @@ export class GroupShard implements GroupWorld {
   async confirm(): Promise<ErrorCode> {
     if (this.unavailable !== ErrorCode.NONE) return this.unavailable
     const confirmed = await this.#options.log.readBarrier()
-    return confirmed.kind === 'committed' ? this.unavailable : unknownErrorCode(confirmed.reason)
+    if (confirmed.kind !== 'committed') return unknownErrorCode(confirmed.reason)
+    return (await this.#applied.caughtUp()) ? this.unavailable : ErrorCode.NOT_COORDINATOR
   }
 
   get groupCount(): number {
@@ -332,6 +335,25 @@ export class GroupShard implements GroupWorld {
       if (!accepted) return false
     }
     return true
+  }
+
+  /**
+   * Clients may write to this topic as to any other (Kafka lets its admin client do so), so a record that makes no sense is
+   * no damage of the node's own, and must not keep it from serving all the others.
+   */
+  #decode(record: LogRecord): GroupRecord {
+    try {
+      return decodeGroupRecord(record)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      const { message } = error
+      this.log.error('a foreign record among the committed offsets is passed over', {
+        log: this.#options.log.id,
+        offset: record.offset,
+        message,
+      })
+      return { type: 'other' }
+    }
   }
 
   #apply(record: GroupRecord): void {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, errorName } from '../protocol/error-codes.ts'
+import { buildBatch } from '../records/build.ts'
 import { GroupRig, subscription } from './testing/group-rig.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -293,4 +294,21 @@ test('a commit may bring its own expiry, before version 5', async () => {
   assert.equal(await later.fetchOne(), 1)
   await rig.time.advance(700_000)
   assert.equal(await later.fetchOne(), -1)
+})
+
+test('what a client wrote into the topic by itself harms nobody', async () => {
+  const rig = new GroupRig()
+  await rig.commitOne(1)
+  const value = Uint8Array.of(0, 99, 1, 2, 3)
+  const keys = [
+    Uint8Array.of(0, 1, 120, 120),
+    Uint8Array.of(0, 2),
+    Uint8Array.of(0, 77),
+    Uint8Array.of(9),
+  ]
+  for (const key of keys) rig.log.append(buildBatch([{ key, value, timestampMs: 0 }]))
+  await rig.commitOne(2)
+  const later = new GroupRig({ logs: rig.logs, time: rig.time })
+  await rig.time.settle()
+  assert.deepEqual([await rig.fetchOne(), await later.fetchOne()], [2, 2])
 })

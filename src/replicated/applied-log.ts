@@ -52,6 +52,7 @@ export class AppliedLog<Entry> {
   /** Proposed in the serving epoch and not applied yet; ascending and contiguous. */
   #pending: Pending<Entry>[] = []
   #appliedTo: Offset
+  #waiters: { readonly offset: Offset; readonly resolve: () => void }[] = []
   #serving: LeaderEpoch | undefined
   #reading = false
   #proposing = false
@@ -99,9 +100,26 @@ export class AppliedLog<Entry> {
     const result = this.log.append(batch, { expectedEpoch: this.#serving })
     this.#proposing = false
     if (result.kind === 'rejected') return result
-    this.#pending.push({ base: result.baseOffset, end: result.end.offset, entries })
+    const end = result.end.offset
+    this.#pending.push({ base: result.baseOffset, end, entries })
     this.#advance()
-    return { kind: 'accepted', committed: result.committed }
+    return { kind: 'accepted', committed: this.#appliedOutcome(result.committed, end) }
+  }
+
+  /** Resolves when everything that is committed by now is applied. False: this node no longer follows the log. */
+  async caughtUp(): Promise<boolean> {
+    const committed = this.log.highWatermark
+    if (this.#appliedTo < committed && !this.#closed) {
+      await new Promise<void>((resolve) => this.#waiters.push({ offset: committed, resolve }))
+    }
+    return this.#appliedTo >= committed
+  }
+
+  /** Usually applied before the commit is told; not where someone else appended in between, which takes a read. */
+  async #appliedOutcome(committed: Promise<CommitOutcome>, end: Offset): Promise<CommitOutcome> {
+    const outcome = await committed
+    if (outcome.kind !== 'committed' || this.#appliedTo >= end) return outcome
+    return (await this.caughtUp()) ? outcome : { kind: 'unknown', reason: 'closed' }
   }
 
   /** Stops applying. The log is its owner's to close. */
@@ -110,12 +128,14 @@ export class AppliedLog<Entry> {
     this.#closed = true
     this.#stopObserving()
     this.#resign()
+    this.#wake(Infinity)
   }
 
   #advance(): void {
     if (this.#closed || this.#proposing || this.#reading) return
     const committed = this.log.highWatermark
     while (this.#appliedTo < committed) {
+      this.#dropReplayed()
       const [head] = this.#pending
       if (head === undefined || head.base !== this.#appliedTo) {
         this.#replay()
@@ -125,7 +145,21 @@ export class AppliedLog<Entry> {
       this.#pending.shift()
       this.#apply(head.entries, head.end)
     }
+    this.#dropReplayed()
     this.#serveIfReady()
+    this.#wake(this.#appliedTo)
+  }
+
+  /** A read that was needed for a foreign batch may have applied what was pending after it. */
+  #dropReplayed(): void {
+    while ((this.#pending[0]?.base ?? Infinity) < this.#appliedTo) this.#pending.shift()
+  }
+
+  #wake(appliedTo: number): void {
+    if (this.#waiters.length === 0) return
+    const waiters = this.#waiters
+    this.#waiters = waiters.filter(({ offset }) => offset > appliedTo)
+    for (const { offset, resolve } of waiters) if (offset <= appliedTo) resolve()
   }
 
   #apply(entries: readonly Entry[], next: Offset): void {
@@ -156,6 +190,7 @@ export class AppliedLog<Entry> {
         for (const batch of this.#handlers.decode(chunk)) this.#apply(batch.entries, batch.next)
       }
       this.#appliedTo = next
+      this.#wake(next)
       await new Promise<void>((resolve) => this.#timers.soon(resolve))
     }
   }

@@ -196,3 +196,26 @@ test('over the group of one voter, a restart replays what was answered', async (
   assert.deepEqual(second.state, first.state)
   assert.deepEqual(await second.submit(add('b')), { kind: 'done', response: 'known' })
 })
+
+test('what others append in between is applied in its place, before anything is answered', async () => {
+  const log = new ReplicatedLogDouble()
+  log.autoCommit = false
+  const { machine, time } = machineOver(log)
+  const answers: string[] = []
+  const submit = (word: string) =>
+    machine
+      .submit(add(word))
+      .then(({ kind }) => answers.push(`${word} ${kind} ${machine.state.words.join('')}`))
+  void submit('a')
+  log.append(buildBatch([{ ...definition.encode('x'), timestampMs: 0 }]))
+  void submit('b')
+  void submit('c')
+  log.commit(asOffset(3))
+  await time.settle()
+  log.commit()
+  await time.settle()
+  assert.deepEqual(answers, ['a done axb', 'b done axb', 'c done axbc'])
+  void submit('d')
+  log.commit()
+  assert.deepEqual(machine.state.words, ['a', 'x', 'b', 'c', 'd'])
+})

@@ -126,6 +126,7 @@ export class ReplicatedStateMachine<State, Change> {
     if (this.#log.serving === undefined) return this.#notServing()
     const confirmed = await this.#log.log.readBarrier()
     if (confirmed.kind !== 'committed') return confirmed
+    if (!(await this.#log.caughtUp())) return { kind: 'unknown', reason: 'closed' }
     return { kind: 'done', response: answer(this.#applied, this.#clock.nowMs()) }
   }
 
