@@ -115,7 +115,7 @@ function bytesFrom(value: unknown): Uint8Array | null {
   return encoder.encode(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
-/** An object, or a list of pairs where a name comes twice. */
+/** An object, or a list of [name, value]. */
 function headersFrom(value: unknown, wrong: (what: string) => Failure): RecordHeader[] {
   if (value === undefined || value === null) return []
   const pairs: unknown = Array.isArray(value)
@@ -163,13 +163,18 @@ function contentTo(name: 'key' | 'value', bytes: Uint8Array | null): Record<stri
   return { [`${name}Base64`]: Buffer.from(bytes).toString('base64') }
 }
 
+/** An object where it keeps the headers and their order, which a name that is a number or comes twice would not. */
 function headersTo(headers: readonly RecordHeader[]): unknown {
+  const decode = (bytes: Uint8Array): string =>
+    new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
   const pairs = headers.map(({ key, value }): [string, string | null] => [
-    new TextDecoder().decode(key),
-    value === null ? null : new TextDecoder().decode(value),
+    decode(key),
+    value === null ? null : decode(value),
   ])
-  const names = new Set(pairs.map(([name]) => name))
-  return names.size === pairs.length ? Object.fromEntries(pairs) : pairs
+  const object = Object.fromEntries(pairs)
+  const names = Object.keys(object)
+  const kept = names.length === pairs.length && pairs.every(([name], i) => name === names[i])
+  return kept ? object : pairs
 }
 
 /** Undefined for what is no UTF-8. */
