@@ -21,16 +21,20 @@ export const groupsSuite: Suite = {
   tests(context) {
     const groups = new Map(context.available.map((name) => [name, newGroup(context, name)]))
     const tests: Test[] = [
-      { name: 'topics', run: () => createAll(context, [...groups.values()]) },
+      { name: 'topics and records', run: () => createAll(context, [...groups.values()]) },
       ...together(groups, 'one member reads all partitions', first),
       ...together(groups, 'a second member takes half of them', (group) => second(context, group)),
-      ...together(groups, 'both commit', (group) => commitBoth(context, group)),
+      ...together(groups, 'both commit', (group) => commitBoth(context, group, 200)),
       {
         name: 'SIGKILL of the server, and restart',
         timeoutMs: 90_000,
         run: () => killAndRestart(context),
       },
-      ...together(groups, 'members close after the restart', closeBoth),
+      ...together(groups, 'committed offsets are there after the restart', (group) =>
+        committedIs(context, group, 200),
+      ),
+      ...together(groups, 'both members go on and commit', (group) => goOn(context, group)),
+      ...together(groups, 'both members leave', closeBoth),
       ...together(groups, 'a new member goes on at the committed offsets', (group) =>
         resume(context, group),
       ),
@@ -140,22 +144,26 @@ async function second(context: Context, group: Group): Promise<void> {
   await until(group, ['a', 'b'], 'all new records at one of the two', arrived)
 }
 
-async function commitBoth(context: Context, { client, id, topic }: Group): Promise<void> {
+async function commitBoth(context: Context, group: Group, expected: number): Promise<void> {
   for (const member of ['a', 'b']) {
-    const committed = await client.commit(`${id}-${member}`)
-    const wrong = Object.entries(committed).filter(([, offset]) => offset !== 200)
+    const committed = await group.client.commit(`${group.id}-${member}`)
+    const wrong = Object.entries(committed).filter(([, offset]) => offset !== expected)
     if (wrong.length > 0)
-      throw new Error(`committed ${JSON.stringify(committed)}, expected 200 everywhere`)
+      throw new Error(`committed ${JSON.stringify(committed)}, expected ${expected} everywhere`)
   }
   // Another client must see it too (and kcat, which commits by itself, may take a moment).
+  await committedIs(context, group, expected)
+}
+
+async function committedIs(context: Context, group: Group, expected: number): Promise<void> {
+  const { id, topic } = group
   let offsets: readonly string[] = []
   await context.withAdmin((admin) =>
-    waitFor('committed offset 200 in every partition', 10_000, async () => {
+    waitFor(`committed offset ${expected} in every partition`, 10_000, async () => {
       const [fetched] = await admin.fetchOffsets({ groupId: id, topics: [topic] })
       offsets = fetched?.partitions.map(({ offset }) => offset) ?? []
-      return offsets.length === partitions && offsets.every((offset) => offset === '200')
-        ? true
-        : undefined
+      const all = offsets.length === partitions && offsets.every((o) => o === String(expected))
+      return all ? true : undefined
     }).catch((error: Error) => {
       throw new Error(`${error.message}: ${offsets.join(' ')}`)
     }),
@@ -167,20 +175,50 @@ async function killAndRestart(context: Context): Promise<void> {
   await context.server.start()
 }
 
+/** The members that were there go on by themselves: they read what is new and can commit it. */
+async function goOn(context: Context, group: Group): Promise<void> {
+  if (group.client.name === 'kcat') {
+    // kcat ends when it loses its only broker; its second life is the new member's.
+    await Promise.all(['a', 'b'].map((member) => group.client.leave(`${group.id}-${member}`)))
+    await context.send(group.topic, partitions, 200, 10)
+    await group.client.join(`${group.id}-a`, group.topic, group.id)
+    await group.client.join(`${group.id}-b`, group.topic, group.id)
+  } else {
+    await context.send(group.topic, partitions, 200, 10)
+  }
+  const arrived = (statuses: readonly MemberStatus[]): boolean =>
+    lastOffsets(statuses).every((offset) => offset === 209) &&
+    statuses.every(({ assigned }) => assigned.length === 2)
+  await until(group, ['a', 'b'], 'two partitions each and what is new in all of them', arrived)
+  // A member may learn only now that it must join again, and is told so when it commits.
+  let refusal = ''
+  await waitFor('a commit of both members', 20_000, async () => {
+    try {
+      await commitBoth(context, group, 210)
+      return true
+    } catch (error) {
+      refusal = error instanceof Error ? error.message : String(error)
+      return undefined
+    }
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}: ${refusal}`)
+  })
+}
+
 async function closeBoth({ client, id }: Group): Promise<void> {
   await Promise.all(['a', 'b'].map((member) => client.leave(`${id}-${member}`)))
 }
 
 async function resume(context: Context, group: Group): Promise<void> {
-  await context.send(group.topic, partitions, 200, 10)
+  await context.send(group.topic, partitions, 210, 10)
   await group.client.join(`${group.id}-c`, group.topic, group.id)
   await until(group, ['c'], 'exactly the ten new records of each partition', ([c]) => {
     const entries = Object.values(c?.received ?? {})
-    const started = entries.every(([from]) => from === 200)
+    const started = entries.every(([from]) => from === 210)
     if (!started)
       throw new Error(`began before or after the committed offsets: ${JSON.stringify(c)}`)
     return (
-      entries.length === partitions && entries.every(([, to, count]) => to === 209 && count === 10)
+      entries.length === partitions && entries.every(([, to, count]) => to === 219 && count === 10)
     )
   })
   await group.client.leave(`${group.id}-c`)
