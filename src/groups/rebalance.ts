@@ -91,7 +91,7 @@ export class Rebalancer {
 
   #writeEmpty(group: ClassicGroup): void {
     void this.#world.persist(group, group.toMetadata()).then((error) => {
-      if (error === ErrorCode.NONE) return
+      if (error === ErrorCode.NONE || group.is('Dead')) return
       // Nobody waits for it. The last written generation would be loaded, whose members would expire.
       this.#world.log.warn('the empty group was not written', { group: group.groupId, error })
     })
