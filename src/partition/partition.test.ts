@@ -249,12 +249,24 @@ test('a restart rebuilds producer state from a snapshot and what came after it',
 test('without a usable snapshot the whole log is replayed', async () => {
   const { log, partition } = fixture()
   for (let i = 0; i < 7; i++) await produced(partition, batchOf(['a'], producer(i))).completed
-  log.snapshots.save(log.logEnd, Uint8Array.of(9, 9, 9))
+  await log.snapshots.save(log.logEnd, Uint8Array.of(9, 9, 9))
   const { partition: restarted, logger } = fixture({ log })
   await restarted.producers.settled()
   assert.deepEqual(logger.lines, ['a damaged producer snapshot was passed over'])
   assert.equal(produced(restarted, batchOf(['a'], producer(6))).baseOffset, 6)
   assert.equal(produced(restarted, batchOf(['b'], producer(7))).baseOffset, 7)
+})
+
+test('a retry is known after its records were deleted and the node restarted', async () => {
+  const { log, partition } = fixture()
+  for (let i = 0; i < 3; i++) await produced(partition, batchOf(['a'], producer(i))).completed
+  await produced(partition, batchOf(['other'])).completed
+  assert.deepEqual(await partition.deleteRecords(-1), { error: ErrorCode.NONE, logStart: 4 })
+  const { partition: restarted } = fixture({ log })
+  await restarted.producers.settled()
+  assert.equal(produced(restarted, batchOf(['a'], producer(2))).baseOffset, 2)
+  assert.equal(log.logEnd.offset, 4)
+  assert.equal(produced(restarted, batchOf(['b'], producer(3))).baseOffset, 4)
 })
 
 test('waiting readers are woken by commits, elections and the end of the partition', async () => {

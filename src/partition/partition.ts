@@ -119,6 +119,11 @@ export class Partition {
       return { error: ErrorCode.OFFSET_OUT_OF_RANGE, logStart: -1 }
     }
     if (to > this.log.logStart) {
+      if (!(await this.producers.keepPast(to))) {
+        return { error: ErrorCode.KAFKA_STORAGE_ERROR, logStart: -1 }
+      }
+      const lost = checkLeader(this.log.role, -1)
+      if (lost !== ErrorCode.NONE) return { error: lost, logStart: -1 }
       const error = commitErrorCode(await this.log.advanceLogStart(to))
       if (error !== ErrorCode.NONE) return { error, logStart: -1 }
     }
@@ -144,6 +149,9 @@ export class Partition {
       retentionBytes: this.config['retention.bytes'],
     })
     if (start === undefined) return false
+    // Where it can't be kept (on a full disk) the segments go all the same: that is what makes room again.
+    await this.producers.keepPast(start)
+    if (this.#closed || this.log.role !== role) return false
     await this.log.advanceLogStart(start)
     return true
   }

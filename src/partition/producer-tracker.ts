@@ -82,7 +82,7 @@ export class ProducerTracker {
       this.#bytesSinceSnapshot >= SNAPSHOT_BYTES ||
       this.#batchesSinceSnapshot >= SNAPSHOT_BATCHES
     ) {
-      this.#saveSnapshot()
+      this.#saveSnapshotLater()
     }
   }
 
@@ -100,34 +100,57 @@ export class ProducerTracker {
     const bytes = this.#bytesSinceSnapshot
     const resting = bytes === this.#bytesWhenChecked
     this.#bytesWhenChecked = bytes
-    if (this.#inStep && resting && bytes >= RESTING_SNAPSHOT_BYTES) this.#saveSnapshot()
+    if (this.#inStep && resting && bytes >= RESTING_SNAPSHOT_BYTES) this.#saveSnapshotLater()
   }
 
   expire(expirationMs: number): void {
     this.state.expire(this.#clock.nowMs(), expirationMs)
   }
 
+  /**
+   * To be called before records below `offset` go: what they alone say of their producers is kept in a snapshot past them, or
+   * else a restart would take a retry of theirs for something new. False when that could not be made durable.
+   */
+  async keepPast(offset: Offset): Promise<boolean> {
+    await this.settled()
+    // Where the log can't be read there is nothing to keep; producers with ids are refused then.
+    if (!this.#inStep || this.state.size === 0) return true
+    const { logEnd } = this.#log
+    assert(logEnd.offset >= offset, `${offset} is above the log end`)
+    if (!(await this.#saveSnapshot())) return false
+    // Only what is committed is never truncated, and the snapshot counts only while the log holds its position.
+    return (await this.#log.whenCommitted(logEnd)).kind === 'committed'
+  }
+
   /** Queues a last snapshot where one is worth it. The log must still be open. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#inStep && this.#bytesSinceSnapshot >= CLOSE_SNAPSHOT_BYTES) this.#saveSnapshot()
+    if (this.#inStep && this.#bytesSinceSnapshot >= CLOSE_SNAPSHOT_BYTES) this.#saveSnapshotLater()
     this.#inStep = false
     this.#rebuild++
   }
 
-  #saveSnapshot(): void {
+  #saveSnapshotLater(): void {
+    this.#saveSnapshot().catch((error: unknown) => {
+      this.#logger.error('a producer snapshot could not be saved', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+    })
+  }
+
+  #saveSnapshot(): Promise<boolean> {
     this.#bytesSinceSnapshot = 0
     this.#batchesSinceSnapshot = 0
-    this.#log.snapshots.save(this.#log.logEnd, encodeProducerSnapshot(this.state))
+    return this.#log.snapshots.save(this.#log.logEnd, encodeProducerSnapshot(this.state))
   }
 
   #startRebuild(): void {
     if (this.#closed) return
     this.#inStep = false
     const rebuild = ++this.#rebuild
-    // Nothing to read: in step at once, as every new partition is.
-    if (this.#log.logStart === this.#log.logEnd.offset) {
+    // Nothing was ever written: in step at once. (Of a log that was deleted up to its end, a snapshot may still tell.)
+    if (this.#log.logEnd.offset === 0) {
       this.state.clear()
       this.#finish()
       return
@@ -208,6 +231,6 @@ export class ProducerTracker {
   #finish(): void {
     this.#next = this.#log.logEnd.offset
     this.#inStep = true
-    if (this.#bytesSinceSnapshot >= SNAPSHOT_BYTES) this.#saveSnapshot()
+    if (this.#bytesSinceSnapshot >= SNAPSHOT_BYTES) this.#saveSnapshotLater()
   }
 }

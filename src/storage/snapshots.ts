@@ -28,7 +28,7 @@ export class SnapshotFiles implements Snapshots {
   readonly #log: StoredLog
   readonly #directory: string
   readonly #ready: () => Promise<void>
-  #last: Promise<void> = Promise.resolve()
+  #last: Promise<boolean> = Promise.resolve(true)
   #waiting: Snapshot | undefined
 
   /** `ready` makes sure that the log's folder exists. */
@@ -47,15 +47,16 @@ export class SnapshotFiles implements Snapshots {
   }
 
   /** Of several that come faster than they are written, the last one counts. */
-  save(at: Position, bytes: Uint8Array): void {
+  save(at: Position, bytes: Uint8Array): Promise<boolean> {
     const idle = this.#waiting === undefined
     this.#waiting = { at, bytes }
-    if (!idle) return
+    if (!idle) return this.#last
     this.#last = this.#last.then(async () => {
       const snapshot = this.#waiting
       this.#waiting = undefined
-      if (snapshot !== undefined) await this.#write(snapshot)
+      return snapshot !== undefined && (await this.#write(snapshot))
     })
+    return this.#last
   }
 
   async latest(upTo: Offset): Promise<Snapshot | undefined> {
@@ -79,17 +80,19 @@ export class SnapshotFiles implements Snapshots {
     return this.#log.epochs.holds(at, this.#log.end.offset) && at.offset >= this.#log.logStart
   }
 
-  async #write({ at, bytes }: Snapshot): Promise<void> {
+  async #write({ at, bytes }: Snapshot): Promise<boolean> {
     try {
       await this.#ready()
       await writeFileWhole(this.#disk, this.#directory, nameOf(at), encodeSnapshot(at, bytes))
       await this.#removeOld()
+      return true
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#logger.warn('a snapshot was not written', {
         directory: this.#directory,
         why: error.code,
       })
+      return false
     }
   }
 

@@ -141,8 +141,11 @@ export interface SegmentInfo {
  * position names the whole prefix).
  */
 export interface Snapshots {
-  /** Queues a write in the background; keeps the newest few. */
-  save(at: Position, bytes: Uint8Array): void
+  /**
+   * Queues a write in the background; keeps the newest few. Resolves to whether this one, or a later one in its place, is
+   * durable. Never rejects for want of space or a failing disk.
+   */
+  save(at: Position, bytes: Uint8Array): Promise<boolean>
   /** The newest whose position the log holds and whose offset is ≤ `upTo`. */
   latest(upTo: Offset): Promise<{ readonly at: Position; readonly bytes: Uint8Array } | undefined>
 }

@@ -97,6 +97,7 @@ export class MemoryLog {
   readonly snapshots: Snapshots = {
     save: (at, bytes) => {
       this.#snapshots.push({ at, bytes: bytes.slice() })
+      return Promise.resolve(true)
     },
     latest: (upTo) => {
       const usable = this.#snapshots.filter(({ at }) => at.offset <= upTo)
