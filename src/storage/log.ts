@@ -399,5 +399,5 @@ function splitBatches(
 
 function detached(bytes: Uint8Array): Uint8Array {
   const holdsMore = bytes.buffer.byteLength > 2 * bytes.length
-  return holdsMore && bytes.length <= COPY_BYTES_MAX ? bytes.slice() : bytes
+  return holdsMore && bytes.length <= COPY_BYTES_MAX ? new Uint8Array(bytes) : bytes
 }

@@ -50,7 +50,7 @@ export const STORE_DEFAULTS: Omit<StoreOptions, 'directory'> = {
   writebackBytes: 1 * MIB,
   dirtyBytesMax: 96 * MIB,
   queuedBytesMax: 256 * MIB,
-  tailCacheBytes: 64 * MIB,
+  tailCacheBytes: 32 * MIB,
   maxOpenFiles: 512,
   freeBytesMin: 256 * MIB,
   probeMs: 1000,

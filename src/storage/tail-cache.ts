@@ -6,7 +6,7 @@ import { asOffset, type Offset } from '../base/brand.ts'
 import type { BatchSummary, ReadRequest, StoredBytes } from './store.ts'
 
 /** What a chunk costs beside its bytes, roughly. */
-const CHUNK_OVERHEAD_BYTES = 256
+const CHUNK_OVERHEAD_BYTES = 512
 const NOTHING = new Uint8Array(0)
 
 interface Chunk {
