@@ -1,11 +1,12 @@
 // Storage by itself, on the real disk, beside what the disk can do in the same run:
 //
-//   node bench/storage.ts [--seconds 5] [--directory /tmp/chronik-bench]
+//   node bench/storage.ts [--seconds 5] [--directory PATH]
 //
 // Prints durable MB/s of one log with 1 MB appends (the direct path) interleaved with raw 1 MB write + fdatasync to a
 // growing file, durable appends/s over 256 logs at 1 KB, and commit groups/s of single small appends.
 
 import { mkdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { asLeaderEpoch, asLogId, asOffset } from '../src/base/brand.ts'
 import type { DiskFile } from '../src/env/disk.ts'
@@ -18,7 +19,7 @@ import { testBatch } from '../src/storage/testing.ts'
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '5' },
-    directory: { type: 'string', default: '/tmp/chronik-bench-storage' },
+    directory: { type: 'string', default: `${tmpdir()}/chronik-bench-storage` },
   },
 })
 const seconds = Number(values.seconds)

@@ -74,7 +74,10 @@ export function* dumpJournalFile(bytes: Uint8Array): Generator<string> {
     return
   }
   const { generation, sequence, firstLsn, capacity } = head
-  yield `generation ${generation.number}  salt ${hex(generation.salt)}  sequence ${sequence}  first LSN ${firstLsn}  capacity ${capacity}`
+  yield [
+    `generation ${generation.number}  salt ${hex(generation.salt)}`,
+    `sequence ${sequence}  first LSN ${firstLsn}  capacity ${capacity}`,
+  ].join('  ')
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const magic = Buffer.alloc(4)
   magic.writeUInt32BE(FRAME_MAGIC)
@@ -93,7 +96,8 @@ export function* dumpJournalFile(bytes: Uint8Array): Generator<string> {
     const same =
       frame.generation.number === generation.number && frame.generation.salt === generation.salt
     const stale: boolean = !same || (expected !== undefined && frame.lsn !== expected)
-    yield `position ${at}  LSN ${frame.lsn}  records ${frame.records}  data bytes ${frame.dataBytes}${stale ? '  STALE' : ''}`
+    const size = `records ${frame.records}  data bytes ${frame.dataBytes}`
+    yield `position ${at}  LSN ${frame.lsn}  ${size}${stale ? '  STALE' : ''}`
     for (const record of found.frame.records) yield `  ${recordLine(record)}`
     expected = stale ? undefined : frame.lsn + 1
     at = found.frame.nextPosition
@@ -104,20 +108,26 @@ export function* dumpJournalFile(bytes: Uint8Array): Generator<string> {
 export function* dumpCheckpoint(bytes: Uint8Array): Generator<string> {
   const { cursor, state } = decodeCheckpoint(bytes)
   const { generation, nextLsn, sequence, position } = cursor
-  yield `generation ${generation.number}  next LSN ${nextLsn}  in file ${sequence} from ${position}  next incarnation ${state.nextIncarnation}`
+  const next = `next LSN ${nextLsn}  in file ${sequence} from ${position}`
+  yield `generation ${generation.number}  ${next}  next incarnation ${state.nextIncarnation}`
   for (const log of state.logs.values()) yield* dumpLog(log)
 }
 
 function* dumpLog(log: LogState): Generator<string> {
   const { term, votedFor } = log.hardState
-  yield `log ${log.id}  folder ${log.directory}  term ${term}  vote ${votedFor ?? 'none'}  offsets ${log.logStart}..${log.endOffset}`
+  yield [
+    `log ${log.id}  folder ${log.directory}  term ${term}  vote ${votedFor ?? 'none'}`,
+    `offsets ${log.logStart}..${log.endOffset}`,
+  ].join('  ')
   yield `  epochs ${log.epochs.entries.map((entry) => `${entry.epoch}@${entry.start}`).join(' ')}`
   for (const segment of log.segments) {
-    yield `  segment ${segment.baseOffset}..${segment.endOffset}  ${segment.bytes} bytes  max timestamp ${segment.maxTimestampMs}`
+    const { baseOffset, endOffset, bytes, maxTimestampMs } = segment
+    yield `  segment ${baseOffset}..${endOffset}  ${bytes} bytes  max timestamp ${maxTimestampMs}`
   }
   for (const piece of log.tail) {
     const { place } = piece.blob
-    yield `  in the journal ${piece.base}..${piece.end}  ${piece.bytes} bytes, file ${place?.sequence} at ${place?.position}`
+    const where = `file ${place?.sequence} at ${place?.position}`
+    yield `  in the journal ${piece.base}..${piece.end}  ${piece.bytes} bytes, ${where}`
   }
 }
 
@@ -134,9 +144,16 @@ function recordLine({ record, place }: ReadRecord): string {
       return `epoch start ${log}  epoch ${record.epoch} at ${record.start}`
     case 'append':
     case 'copy':
-      return `${record.type} ${log}  offsets ${record.base}..${record.end}  bytes ${record.bytes}  at ${place?.position}`
+      return [
+        `${record.type} ${log}  offsets ${record.base}..${record.end}`,
+        `bytes ${record.bytes}  at ${place?.position}`,
+      ].join('  ')
     case 'extent':
-      return `extent ${log}  offsets ${record.base}..${record.end}  epoch ${record.epoch}  segment ${record.segment} at ${record.position}  bytes ${record.bytes}  crc ${hex(record.crc)}`
+      return [
+        `extent ${log}  offsets ${record.base}..${record.end}  epoch ${record.epoch}`,
+        `segment ${record.segment} at ${record.position}  bytes ${record.bytes}`,
+        `crc ${hex(record.crc)}`,
+      ].join('  ')
     case 'truncate':
       return `truncate ${log}  to epoch ${record.epoch}, offset ${record.offset}`
     case 'log-start':

@@ -76,8 +76,7 @@ function journal(files: readonly (readonly number[])[], firstLsn = 1): Uint8Arra
 function slotsOf(files: readonly Uint8Array[]): ReadableSlot[] {
   const slots: ReadableSlot[] = []
   for (const [i, bytes] of files.entries()) {
-    const head = decodeSlotHead(bytes)
-    if (head !== undefined) slots.push({ name: `${i}`, head, load: async () => bytes })
+    slots.push({ name: `${i}`, head: decodeSlotHead(bytes), load: async () => bytes })
   }
   return slots
 }
@@ -122,6 +121,16 @@ test('a bad frame before a later one is corruption, in the same file and in the 
     const damaged = files.map((file) => file.slice())
     damaged[0]![SLOT_HEAD_BYTES + FRAME_HEAD_BYTES + 5]! ^= 1
     await assert.rejects(replay(damaged), FormatError)
+  }
+})
+
+test('a file whose head is damaged is not passed over', async () => {
+  for (const files of [journal([DATA]), journal([DATA, DATA]), journal([[100], [0]])]) {
+    for (const [i] of files.entries()) {
+      const damaged = files.map((file) => file.slice())
+      damaged[i]![11]! ^= 1
+      await assert.rejects(replay(damaged), FormatError)
+    }
   }
 })
 

@@ -20,7 +20,8 @@ import type { JournalPlace } from './log-state.ts'
 
 export interface ReadableSlot {
   readonly name: string
-  readonly head: SlotHead
+  /** Undefined where it can't be read. A file that was never used is not given at all. */
+  readonly head: SlotHead | undefined
   /** The whole file. */
   load(): Promise<Uint8Array>
 }
@@ -81,6 +82,7 @@ export async function replayJournal(
 ): Promise<{ readonly nextLsn: number; readonly last: ReadFrame | undefined }> {
   const bySequence = new Map<number, ReadableSlot>()
   for (const slot of slots) {
+    if (slot.head === undefined) continue
     if (!sameGeneration(slot.head.generation, cursor.generation)) continue
     if (slot.head.sequence >= cursor.sequence) bySequence.set(slot.head.sequence, slot)
   }
@@ -111,6 +113,13 @@ export async function replayJournal(
   for (const [later, slot] of bySequence) {
     if (later <= sequence) continue
     checkNothingAfter(await slot.load(), SLOT_HEAD_BYTES, { cursor, nextLsn, name: slot.name })
+  }
+  for (const slot of slots) {
+    if (slot.head !== undefined) continue
+    // Head and first frame share a sector, so that a torn write leaves both or neither: a whole frame behind a bad head
+    // was synced with it.
+    const expected = { cursor, nextLsn: nextLsn - 1, name: slot.name }
+    checkNothingAfter(await slot.load(), SLOT_HEAD_BYTES, expected)
   }
   return { nextLsn, last }
 }
@@ -151,7 +160,7 @@ function checkNothingAfter(
     if (head === undefined || head.lsn <= expected.nextLsn) continue
     if (!sameGeneration(head.generation, expected.cursor.generation)) continue
     throw new FormatError(
-      `journal file ${expected.name}: frame ${expected.nextLsn} is damaged, but frame ${head.lsn} follows it`,
+      `journal file ${expected.name} is damaged: frame ${head.lsn} is beyond what can be reached`,
     )
   }
 }

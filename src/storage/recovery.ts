@@ -28,6 +28,7 @@ import type { StoreEnv, StoreOptions } from './options.ts'
 import { StoreError } from './store.ts'
 
 const SPARES_MIN = 2
+const SECTOR_BYTES = 512
 
 export interface Recovered {
   readonly state: NodeState
@@ -43,6 +44,8 @@ interface FoundSlot {
   readonly file: DiskFile
   readonly bytes: number
   readonly head: SlotHead | undefined
+  /** Nothing was ever written to its first sector but the zeros. */
+  readonly unused: boolean
 }
 
 export async function recover(env: StoreEnv, options: StoreOptions): Promise<Recovered> {
@@ -113,10 +116,11 @@ async function findSlots(env: StoreEnv, journal: string): Promise<FoundSlot[]> {
   for (const { name } of await env.disk.list(journal)) {
     if (!JournalSlots.isSlotName(name)) continue
     const file = await env.disk.open(`${journal}/${name}`, 'write', { lane: 'commit' })
-    const head = new Uint8Array(SLOT_HEAD_BYTES)
-    const read = await file.read(head, 0)
+    const sector = new Uint8Array(SECTOR_BYTES)
+    const read = await file.read(sector, 0)
     const bytes = await file.size()
-    found.push({ name, file, bytes, head: decodeSlotHead(head.subarray(0, read)) })
+    const head = decodeSlotHead(sector.subarray(0, read))
+    found.push({ name, file, bytes, head, unused: sector.every((byte) => byte === 0) })
   }
   return found
 }
@@ -127,8 +131,8 @@ async function replay(
 ): Promise<{ readonly nextLsn: number; readonly last: ReadFrame | undefined }> {
   const { state, cursor } = checkpoint
   const readable = []
-  for (const { name, file, bytes, head } of found) {
-    if (head !== undefined) readable.push({ name, head, load: () => readAll(file, bytes) })
+  for (const { name, file, bytes, head, unused } of found) {
+    if (!unused) readable.push({ name, head, load: () => readAll(file, bytes) })
   }
   return replayJournal(readable, cursor, (frame) => {
     for (const { record, place } of frame.records) {
