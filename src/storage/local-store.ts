@@ -56,6 +56,8 @@ export class LocalStore implements Store {
   readonly #dropping = new Set<Log>()
   readonly #snapshots = new Set<SnapshotFiles>()
   #closed = false
+  /** A round that has not begun. */
+  #flushing: Promise<void> | undefined
 
   constructor(
     env: StoreEnv,
@@ -179,7 +181,16 @@ export class LocalStore implements Store {
     log.enqueueDrop()
   }
 
-  async flush(): Promise<void> {
+  /** Those who ask in one turn share one round over the logs: a thousand logs that open together would each go over all. */
+  flush(): Promise<void> {
+    this.#flushing ??= Promise.resolve().then(() => {
+      this.#flushing = undefined
+      return this.#flushAll()
+    })
+    return this.#flushing
+  }
+
+  async #flushAll(): Promise<void> {
     const waiting: Promise<void>[] = []
     for (const log of [...this.#logs.values(), ...this.#dropping]) {
       if (log.unsettled) waiting.push(new Promise((resolve) => log.mark(resolve)))
