@@ -15,6 +15,8 @@ export interface GroupConsumerOptions extends GroupMemberOptions {
   readonly startAt: 'beginning' | 'end'
   /** How often `poll` commits what earlier polls handed out; undefined: only `commit` and `close` do. */
   readonly autoCommitMs: number | undefined
+  /** metadata.max.age.ms: how often it looks whether the topics have more partitions, or are there at all. */
+  readonly metadataMs: number
   readonly consumer?: Partial<ConsumerOptions>
 }
 
@@ -24,6 +26,7 @@ export const GROUP_CONSUMER_DEFAULTS: Omit<GroupConsumerOptions, 'groupId' | 'to
   heartbeatMs: 3000,
   startAt: 'end',
   autoCommitMs: 5000,
+  metadataMs: 30_000,
 }
 
 export class GroupConsumer {
@@ -34,6 +37,9 @@ export class GroupConsumer {
   /** As last committed or fetched, so that nothing is committed twice. */
   readonly #committed = new Map<string, number>()
   #nextCommitMs = 0
+  #nextLookMs = 0
+  /** What was shared out: partitions by topic. */
+  #partitions = ''
   #closed = false
 
   constructor(
@@ -75,6 +81,7 @@ export class GroupConsumer {
       this.#nextCommitMs = nowMs + autoCommitMs
       await this.tryCommit()
     }
+    if (this.#member.isStable && nowMs >= this.#nextLookMs) await this.#look()
     if (!this.#member.isStable) await this.#join()
     return this.#consumer.poll(waitMs)
   }
@@ -119,6 +126,9 @@ export class GroupConsumer {
     try {
       if (this.#options.autoCommitMs !== undefined) await this.tryCommit()
       await this.#member.leave()
+    } catch (error) {
+      // Leaving is a courtesy: without it the group finds out when the session times out.
+      if (!isTransient(error)) throw error
     } finally {
       this.abort()
     }
@@ -144,8 +154,31 @@ export class GroupConsumer {
     }
   }
 
+  /** Any member may see it first; joining again makes the whole group share out anew. */
+  async #look(): Promise<void> {
+    this.#lookLater()
+    try {
+      await this.#cluster.refresh(this.#options.topics)
+    } catch (error) {
+      if (!isTransient(error)) throw error
+    }
+    if (this.#partitions !== this.#counts()) this.#member.rejoin()
+  }
+
+  #lookLater(): void {
+    this.#nextLookMs = this.#cluster.env.clock.monotonicMs() + this.#options.metadataMs
+  }
+
+  #counts(): string {
+    return this.#options.topics
+      .map((topic) => `${topic} ${this.#cluster.topic(topic)?.partitions.length ?? 0}`)
+      .join(', ')
+  }
+
   async #join(): Promise<void> {
     this.#consumer.assign([])
+    await this.#look()
+    this.#partitions = this.#counts()
     const assigned = await this.#member.join()
     const { groupId, startAt } = this.#options
     const timeoutMs = this.#cluster.requestTimeoutMs

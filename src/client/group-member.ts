@@ -96,11 +96,15 @@ export class GroupMember {
   noteError(error: unknown): void {
     if (!(error instanceof KafkaError)) return
     this.#forgetIfGone(error)
-    if (isMembershipError(error.code) && this.#joined) {
-      this.#joined = false
-      this.#heartbeat?.cancel()
-      this.#onRebalance()
-    }
+    if (isMembershipError(error.code)) this.rejoin()
+  }
+
+  /** The topics have other partitions than when they were shared out: the next `join` shares them out anew. */
+  rejoin(): void {
+    if (!this.#joined) return
+    this.#joined = false
+    this.#heartbeat?.cancel()
+    this.#onRebalance()
   }
 
   /** Leaves at once, so that the others need not wait for the session to end. Static members stay, as in Kafka. */
