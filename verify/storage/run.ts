@@ -14,6 +14,7 @@ import {
   FuzzFailure,
   readAll,
 } from './check.ts'
+import { Fuse } from './fuse.ts'
 import { StoreModel, type LogModel } from './model.ts'
 import * as operations from './operations.ts'
 import type { Life, Operation } from './operations.ts'
@@ -64,7 +65,7 @@ class FuzzRun {
   #failure: { readonly error: unknown } | undefined
   /** Faults that may end the process by `fatal` are on. */
   #mayDie = false
-  #stepsLeft = Number.POSITIVE_INFINITY
+  #fuse: Fuse | undefined
   readonly #crashAt: CrashAt | undefined
   /** Of each life. */
   readonly #steps: number[] = []
@@ -75,7 +76,7 @@ class FuzzRun {
     this.#plan = makePlan(this.#simulation.chance, options)
     this.#host = this.#simulation.host('node')
     this.#crashAt = options.crashAt
-    this.#host.onDiskStep = () => this.#step()
+    this.#host.onDiskStep = (operation) => this.#step(operation)
   }
 
   result(failure: unknown): FuzzResult {
@@ -146,13 +147,12 @@ class FuzzRun {
   }
 
   /** A step of a disk operation was done; the next may not come. */
-  #step(): void {
+  #step(operation: string): void {
     const life = this.#steps.length - 1
     const steps = (this.#steps[life] ?? 0) + 1
     this.#steps[life] = steps
     if (this.#crashAt === undefined) {
-      this.#stepsLeft--
-      if (this.#stepsLeft === 0) this.#crash('in mid-work')
+      if (this.#fuse?.burn(operation) === true) this.#crash('in mid-work')
     } else if (life === this.#crashAt.life && steps === this.#crashAt.step) {
       this.#note(`${this.#crashAt.how} at step ${steps}`)
       if (this.#crashAt.how === 'cut') this.#host.powerCut()
@@ -170,7 +170,7 @@ class FuzzRun {
     const store = await this.#recover()
     const life = this.#life(store)
     for (const log of store.logs()) operations.listen(life, log, this.#liveModel(log))
-    if (chance.chance(0.75)) this.#stepsLeft = chance.between(1, chance.pick([10, 100, 1_000]))
+    if (chance.chance(0.75)) this.#fuse = new Fuse(chance, chance.pick([10, 100, 1_000]))
     await this.#work(life)
     await this.#calmDown(life)
     if (this.#on('close') && chance.chance(0.4)) {
@@ -183,7 +183,7 @@ class FuzzRun {
 
   async #crashInRecovery(): Promise<void> {
     const { chance } = this.#simulation
-    this.#stepsLeft = chance.between(1, chance.pick([5, 20, 80]))
+    this.#fuse = new Fuse(chance, chance.pick([5, 20, 80]))
     const full = this.#on('full-disk') && chance.chance(0.2)
     const { files } = this.#host
     if (full) files.capacityBytes = files.usedBytes + chance.pick([0, 1_000, 10_000])
@@ -200,13 +200,13 @@ class FuzzRun {
       }
     }
     // Where it came through before the crash, nothing was reported yet.
-    this.#stepsLeft = Number.POSITIVE_INFINITY
+    this.#fuse = undefined
     this.#checkFatals()
     this.#die()
   }
 
   async #recover(options: { readonly damaged?: boolean } = {}): Promise<Store> {
-    this.#stepsLeft = Number.POSITIVE_INFINITY
+    this.#fuse = undefined
     const { chance } = this.#simulation
     const env = this.#host.boot()
     const store = await this.#await(openStore(env, { directory: DIRECTORY, ...this.#plan.store }))
@@ -352,7 +352,7 @@ class FuzzRun {
    */
   #die(): void {
     const { chance } = this.#simulation
-    this.#stepsLeft = Number.POSITIVE_INFINITY
+    this.#fuse = undefined
     const diedOfFault = this.#host.fatals.length > 0
     if (this.#host.alive) this.#crash('at the end')
     const mustCut = diedOfFault && !this.#on('restart-after-sync-error')

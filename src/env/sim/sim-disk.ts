@@ -31,7 +31,7 @@ export interface SimDiskHost {
   readonly faults: DiskFaults
   readonly locks: Map<string, SimProcessState>
   /** Called after every step of an operation, where a crash may strike. */
-  stepped(): void
+  stepped(operation: string): void
 }
 
 /** The process that a port belongs to. */
@@ -125,7 +125,7 @@ export class SimDisk implements Disk {
     const whileAlive = (step: () => void) => (): void => {
       if (!this.#process.alive) return
       step()
-      this.#host.stepped()
+      this.#host.stepped(plan.operation)
     }
     const durationMs = this.#durationMs(plan)
     const actAtMs = durationMs * this.#pickMoment()

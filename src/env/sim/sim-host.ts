@@ -32,7 +32,7 @@ export class SimHost {
   /** Added to the wall clock; change it for skew and jumps. */
   skewMs = 0
   /** Called after every step of every disk operation; may kill or cut the power. */
-  onDiskStep: (() => void) | undefined
+  onDiskStep: ((operation: string) => void) | undefined
   /** What `fatal` was called with, oldest first. */
   readonly fatals: string[] = []
   readonly #world: SimWorld
@@ -53,7 +53,7 @@ export class SimHost {
       files: this.files,
       faults: this.faults,
       locks: new Map(),
-      stepped: () => this.onDiskStep?.(),
+      stepped: (operation) => this.onDiskStep?.(operation),
     }
   }
 
