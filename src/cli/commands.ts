@@ -24,4 +24,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'print the records of a topic',
     load: () => import('./commands/consume.ts'),
   },
+  {
+    name: 'dump',
+    summary: "print what a node's files hold",
+    load: () => import('./commands/dump.ts'),
+  },
 ]
