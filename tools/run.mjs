@@ -175,6 +175,7 @@ async function check(args) {
     ],
     ['tests', testArguments(['--test-reporter=dot', ...args])],
     ['storage simulation', ['verify/storage/fuzz.ts', '--seeds', '100', '--jobs', '2']],
+    ['simulation', ['verify/sim/main.ts', '--mode', 'short', '--seeds', '20']],
   ]
   const lines = []
   for (const [name, command] of steps) {
