@@ -81,3 +81,45 @@ test('every API answers random requests of every version', async (t) => {
   assert.equal(rig.broker.stats().requestBytes, 0)
   assert.equal(API_VERSIONS_KEY, APIS.ApiVersions.key)
 })
+
+test('where handling a request fails, it is told so in every version', async (t) => {
+  let failing = false
+  const rig = await openRig({
+    wrapController: (controller) =>
+      new Proxy(controller, {
+        get(target, property) {
+          if (failing) {
+            failing = false
+            throw new Error('injected')
+          }
+          const value: unknown = Reflect.get(target, property, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      }),
+  })
+  t.after(() => rig.close())
+  const client = await rig.connect()
+  const random = seeded(2)
+  const failed = new Set<string>()
+  let correlationId = 0
+  for (const api of Object.values(APIS) as readonly AnyApi[]) {
+    const first = api === APIS.Produce ? PRODUCE_VERSION_MIN : api.minVersion
+    for (let version = first; version <= api.maxVersion; version++) {
+      for (let i = 0; i < 3; i++) {
+        const request = tamed(
+          api,
+          generate(api.request, version, random, { ...SIZE, arrayMin: 1 }) as Values,
+        )
+        failing = true
+        const header = { correlationId: ++correlationId, clientId: 'random' }
+        client.write(Buffer.concat(encodeRequest(api, version, header, request)))
+        const answer = await client.nextFrame(correlationId)
+        decodeResponse(api, version, answer)
+        if (!failing) failed.add(`${api.name} ${version}`)
+      }
+    }
+  }
+  const lines = rig.log.lines.filter(({ fields }) => String(fields.error).includes('injected'))
+  assert.ok(lines.length > 0)
+  assert.ok(failed.size > 70, `${failed.size} versions were seen to fail`)
+})

@@ -4,7 +4,7 @@ import { asNodeId } from '../../base/brand.ts'
 import { resolveBrokerConfigs } from '../../base/config/resolve.ts'
 import type { LogFields, Logger } from '../../env/env.ts'
 import { nodeEnv } from '../../env/node/node-env.ts'
-import { Controller } from '../../controller/controller.ts'
+import { Controller, type MetadataView } from '../../controller/controller.ts'
 import { METADATA_LOG_ID } from '../../controller/metadata-image.ts'
 import type { GroupApi, GroupCoordinatorControl } from '../../groups/group-api.ts'
 import { APIS } from '../../protocol/apis.ts'
@@ -59,6 +59,8 @@ export interface RigOptions {
   readonly configs?: Readonly<Record<string, string>>
   readonly listeners?: readonly string[]
   readonly groups?: Partial<GroupApi & GroupCoordinatorControl>
+  /** Puts something between the broker and the controller. */
+  readonly wrapController?: (controller: MetadataView) => MetadataView
 }
 
 export async function openRig(options: RigOptions = {}) {
@@ -76,7 +78,7 @@ export async function openRig(options: RigOptions = {}) {
     listeners: names.map((name) => ({ name, bind: { host: '127.0.0.1', port: 0 } })),
     config: resolveBrokerConfigs({ staticBroker: staticConfigs }),
     host,
-    controller,
+    controller: options.wrapController?.(controller) ?? controller,
     groups: groupsDouble(options.groups),
   })
   await broker.open()
