@@ -134,8 +134,8 @@ function headersFrom(value: unknown, wrong: (what: string) => Failure): RecordHe
 }
 
 /** What `consume` prints for a record, with its line feed. */
-export function lineFromRecord(record: ConsumedRecord, format: OutputFormat): string | Uint8Array {
-  if (format.json) return `${JSON.stringify(toJson(record))}\n`
+export function lineFromRecord(record: ConsumedRecord, format: OutputFormat): Uint8Array {
+  if (format.json) return encoder.encode(`${JSON.stringify(toJson(record))}\n`)
   const value = record.value ?? new Uint8Array(0)
   const parts = [value, encoder.encode('\n')]
   if (format.keySeparator !== undefined) {

@@ -177,15 +177,17 @@ async function print(
   const next = new Map<string, TopicPartition & { offset: number }>()
   let count = 0
   while (count < plan.max && !stopped()) {
+    const lines: Uint8Array[] = []
     for (const record of await source.poll(POLL_MS)) {
-      if (count >= plan.max || stopped()) break
+      if (count >= plan.max) break
       if (record.offset >= (endOf.get(keyOf(record)) ?? Infinity)) continue
-      await world.output.write(lineFromRecord(record, plan.format))
+      lines.push(lineFromRecord(record, plan.format))
       const { topic, partition, offset } = record
       next.set(keyOf(record), { topic, partition, offset: offset + 1 })
       count++
     }
-    await source.printed(next)
+    if (lines.length > 0) await world.output.write(Buffer.concat(lines))
+    if (!world.output.isClosed) await source.printed(next)
     if (plan.untilEnd && atEnd(source, endOf)) break
     if (!plan.quiet) world.progress?.(plural(count, 'record'))
   }

@@ -168,10 +168,13 @@ test('consume stops at a count, on Ctrl-C, and when its reader goes away', async
   await run('topic create many')
   await run('produce many', { input: ['1\n2\n3\n4\n5\n'] })
   assert.equal((await run('consume many --max 2')).out, '1\n2\n')
-  const stopped = await run('consume many', { stopAfterWrites: 3 })
-  assert.deepEqual([stopped.code, stopped.out], [0, '1\n2\n3\n'])
+  const stopped = await run('consume many', { stopAfterWrites: 1 })
+  assert.deepEqual(
+    [stopped.code, stopped.out, stopped.said],
+    [0, '1\n2\n3\n4\n5\n', '5 records of many'],
+  )
   const piped = await run('consume many', { writesMax: 1 })
-  assert.deepEqual([piped.code, piped.out, piped.said], [0, '1\n', ''])
+  assert.deepEqual([piped.code, piped.out, piped.said], [0, '1\n2\n3\n4\n5\n', ''])
 })
 
 test('topics: list, describe, alter, delete', async () => {
