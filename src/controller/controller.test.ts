@@ -450,3 +450,15 @@ test('records of every kind come back as they were, and a later kind is refused'
   assert.throws(() => decodeMetadataRecord(Uint8Array.of(0, 99, 0, 0)), /later version/)
   assert.throws(() => decodeMetadataRecord(Uint8Array.of(0, 1, 0, 1, 0)), /version 1/)
 })
+
+test('a topic with more partitions than one record holds survives a restart', async () => {
+  const rig = await openController({ staticConfigs: { 'chronik.partitions.max': '60000' } })
+  assert.match(await createOne(rig, { name: 'wide', numPartitions: 25_000 }), /^NONE/)
+  const [grown] = await rig.controller.createPartitions([
+    { name: 'wide', count: 50_001, assignments: null },
+  ])
+  assert.equal(grown?.errorCode, 0)
+  const { image } = (await openController({ log: rig.log })).controller
+  assert.equal(image.partitionCount, 50_001)
+  assert.equal(image.topics.get('wide')?.partitions.at(-1)?.index, 50_000)
+})

@@ -20,7 +20,7 @@ import {
   OFFSETS_TOPIC,
   TRANSACTIONS_TOPIC,
 } from './metadata-image.ts'
-import type { MetadataRecord } from './metadata-records.ts'
+import { type MetadataRecord, newTopicRecords } from './metadata-records.ts'
 import { applyRecord, type MetadataState } from './metadata-state.ts'
 import { checkAssignments, place, type Placement } from './placement.ts'
 import {
@@ -132,7 +132,7 @@ function decideOne(
     if (value !== null) configs.set(name, value)
   }
   const changes: MetadataRecord[] = [
-    { type: 'topic', id, name: topic.name, isInternal, assignments },
+    ...newTopicRecords({ type: 'topic', id, name: topic.name, isInternal, assignments }),
     ...[...configs].map(([name, value]): MetadataRecord => ({
       type: 'topicConfig',
       topicId: id,

@@ -14,7 +14,7 @@ import {
 } from './commands.ts'
 import { checkBounds, type DecisionContext } from './create-topics.ts'
 import type { TopicImage } from './metadata-image.ts'
-import type { MetadataRecord } from './metadata-records.ts'
+import { type MetadataRecord, newPartitionRecords } from './metadata-records.ts'
 import { applyRecord, type MetadataState } from './metadata-state.ts'
 import { checkAssignments, place } from './placement.ts'
 
@@ -72,8 +72,8 @@ export function decideCreatePartitions(
     }
     const decided = decideOne(after, wanted, context)
     if ('errorCode' in decided) return { name, ...decided }
-    changes.push(decided)
-    after = applyRecord(after, decided)
+    changes.push(...decided)
+    after = decided.reduce(applyRecord, after)
     return { name, errorCode: ErrorCode.NONE, errorMessage: null }
   })
   return { changes, response }
@@ -83,7 +83,7 @@ function decideOne(
   state: MetadataState,
   { name, count, assignments }: CreatePartitions,
   { nodes, broker }: DecisionContext,
-): MetadataRecord | CommandResult {
+): readonly MetadataRecord[] | CommandResult {
   const topic = state.topics.get(name)
   if (topic === undefined) {
     return failed('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic '${name}'.`)
@@ -117,5 +117,5 @@ function decideOne(
           replicationFactor,
         )
   if (!placed.ok) return placed.error
-  return { type: 'partitions', topicId: topic.id, assignments: placed.assignments }
+  return newPartitionRecords(topic.id, placed.assignments)
 }

@@ -53,6 +53,27 @@ export type MetadataRecord =
   | { readonly type: 'producerIds'; readonly next: number }
   | { readonly type: 'feature'; readonly name: string; readonly level: number }
 
+/** Of one record. The codec takes only so many array elements; a topic with more partitions takes several records. */
+const PARTITIONS_PER_RECORD_MAX = 10_000
+
+/** The records of a new topic. */
+export function newTopicRecords(
+  topic: Extract<MetadataRecord, { type: 'topic' }>,
+): MetadataRecord[] {
+  const first = topic.assignments.slice(0, PARTITIONS_PER_RECORD_MAX)
+  const rest = topic.assignments.slice(PARTITIONS_PER_RECORD_MAX)
+  return [{ ...topic, assignments: first }, ...newPartitionRecords(topic.id, rest)]
+}
+
+export function newPartitionRecords(topicId: string, added: Assignments): MetadataRecord[] {
+  const records: MetadataRecord[] = []
+  for (let i = 0; i < added.length; i += PARTITIONS_PER_RECORD_MAX) {
+    const piece = added.slice(i, i + PARTITIONS_PER_RECORD_MAX)
+    records.push({ type: 'partitions', topicId, assignments: piece })
+  }
+  return records
+}
+
 const assignments = array(array(int32))
 
 const clusterRecord = versioned({

@@ -58,6 +58,8 @@ export interface NewOffset {
 
 /** OffsetCommit 9 (KIP-848) gave an absent group an error of its own. */
 const GROUP_ID_NOT_FOUND_SINCE = 9
+/** A generation with all its subscriptions and assignments is one record. Kafka answers likewise to one that is too large. */
+const BATCH_BYTES_MAX = 16 * 1024 * 1024
 /** Per batch of the clean-up, so that a large one does not hold up the commits of the others. */
 const TOMBSTONES_MAX = 1000
 
@@ -314,7 +316,11 @@ export class GroupShard implements GroupWorld {
   } {
     const timestampMs = this.clock.nowMs()
     const encoded = records.map((record) => ({ ...encodeGroupRecord(record), timestampMs }))
-    const result = this.#applied.propose(records, buildBatch(encoded))
+    const batch = buildBatch(encoded)
+    if (batch.length > BATCH_BYTES_MAX) {
+      return { accepted: false, settled: Promise.resolve(ErrorCode.UNKNOWN_SERVER_ERROR) }
+    }
+    const result = this.#applied.propose(records, batch)
     if (result.kind === 'rejected') {
       return { accepted: false, settled: Promise.resolve(rejectionErrorCode(result.reason)) }
     }

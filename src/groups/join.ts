@@ -13,6 +13,9 @@ const MEMBER_ID_REQUIRED_SINCE = 4
 /** KIP-814: the leader may be told to keep the assignment. */
 const SKIP_ASSIGNMENT_SINCE = 9
 
+/** What a member says of itself stays in memory and is written with every generation. */
+const PROTOCOLS_BYTES_MAX = 1024 * 1024
+
 /** A request, with what it says of the member in a form to be kept. */
 interface Join {
   readonly request: JoinGroupRequest
@@ -56,6 +59,8 @@ export class Joins {
       if (!this.#accepts(group, request.memberId)) {
         group.remove(request.memberId)
         answer({ ...failedJoin(''), errorCode: ErrorCode.GROUP_MAX_SIZE_REACHED })
+      } else if (protocolsBytes(request) > PROTOCOLS_BYTES_MAX) {
+        answer({ ...failedJoin(request.memberId), errorCode: ErrorCode.MESSAGE_TOO_LARGE })
       } else if (!group.supportsProtocols(request.protocolType, request.protocols)) {
         const errorCode = ErrorCode.INCONSISTENT_GROUP_PROTOCOL
         answer({ ...failedJoin(request.memberId), errorCode })
@@ -203,4 +208,8 @@ export class Joins {
     }
     return { ...joined(group, memberId), leader: leaderBefore, members: [] }
   }
+}
+
+function protocolsBytes({ protocols }: JoinGroupRequest): number {
+  return protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0)
 }

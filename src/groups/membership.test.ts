@@ -447,3 +447,19 @@ test('an assignment that is committed after its generation is over changes nothi
   await rig.time.settle()
   assert.equal((await rig.describe()).groupState, 'CompletingRebalance')
 })
+
+test('what members say of themselves, and what is assigned to them, is bounded', async () => {
+  const rig = new GroupRig()
+  const huge = { protocols: [{ name: 'range', metadata: new Uint8Array(1024 * 1024) }] }
+  assert.equal((await rig.join(huge)).errorCode, ErrorCode.MESSAGE_TOO_LARGE)
+  assert.deepEqual((await rig.list()).groups, [])
+  const [one] = await rig.form(rig.enter())
+  assert.ok(one)
+  const { memberId } = one
+  const assignments = [{ memberId, assignment: new Uint8Array(17 * 1024 * 1024) }]
+  assert.equal(
+    (await rig.sync({ memberId, assignments })).errorCode,
+    ErrorCode.UNKNOWN_SERVER_ERROR,
+  )
+  assert.equal(await rig.heartbeat({ memberId }), ErrorCode.REBALANCE_IN_PROGRESS)
+})

@@ -187,11 +187,13 @@ export const brokerConfigs = {
   'chronik.topics.max': intConfig({
     default: 20_000,
     min: 1,
+    max: 1_000_000,
     documentation: 'Topics that the cluster may have.',
   }),
   'chronik.partitions.max': intConfig({
     default: 50_000,
     min: 1,
+    max: 1_000_000,
     documentation: 'Partitions that the cluster may have.',
   }),
   'chronik.groups.max': intConfig({
