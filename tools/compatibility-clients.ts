@@ -9,10 +9,14 @@ export interface ClientRow {
 const library = 'produce and consume with every codec, groups, offsets, admin'
 
 export const clients: readonly ClientRow[] = [
-  { name: 'kcat', version: '1.7.1 (librdkafka 2.0.2)', runs: 'produce, consume, list, query' },
+  {
+    name: 'kcat',
+    version: '1.7.1 (librdkafka 2.0.2)',
+    runs: 'produce, consume, every codec, acks, metadata, offsets by time, large messages',
+  },
   {
     name: 'confluent-kafka for Python',
-    version: 'as in Debian 12 (librdkafka 2.0.2)',
+    version: '1.7.0 (librdkafka 2.0.2)',
     runs: library,
   },
   { name: 'kafka-python', version: '2.0.2', runs: library },
@@ -23,7 +27,8 @@ export const clients: readonly ClientRow[] = [
     name: "Kafka's own tools",
     version: '4.3.0',
     runs:
-      'TopicCommand, ConfigCommand, ConsoleProducer, ConsoleConsumer, ProducerPerformance, VerifiableProducer, ' +
-      'VerifiableConsumer, GetOffsetShell, ConsumerGroupCommand, DumpLogSegments',
+      'TopicCommand, ConfigCommand, ConsoleProducer, ConsoleConsumer, ProducerPerformance, ConsumerPerformance, ' +
+      'VerifiableProducer, VerifiableConsumer, GetOffsetShell, ConsumerGroupCommand, LogDirsCommand, ' +
+      'DeleteRecordsCommand, BrokerApiVersionsCommand, DumpLogSegments',
   },
 ]

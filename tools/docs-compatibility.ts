@@ -30,7 +30,10 @@ export function compatibilityPage(): string {
       ]),
     ),
     'What each does and does not do:',
-    apis.map(({ name }) => noteOf(name, notes.get(name))).join('\n'),
+    notesText(
+      apis.map(({ name }) => name),
+      notes,
+    ),
     '## Not served',
     notServed(apis.map(({ key }) => key)),
     '## Clients',
@@ -50,8 +53,8 @@ function anything(): Parameters<typeof servedApis>[0] {
 
 const intro = [
   'Chronik speaks the wire protocol of Apache Kafka 4.3. It advertises an API only once its handler is complete, and then',
-  'exactly the versions below; a request for anything else closes the connection, as in Kafka. Topics, groups and offsets',
-  'live in Kafka’s own formats: segments can be read with its `DumpLogSegments`.',
+  'exactly the versions below; a request for anything else closes the connection, as in Kafka. Segments and committed',
+  'offsets are in Kafka’s own formats, so that its `DumpLogSegments` reads them.',
 ].join('\n')
 
 const clientsIntro = [
@@ -64,10 +67,18 @@ interface Notes {
   readonly doesNot: string
 }
 
-function noteOf(name: string, notes: Notes | undefined): string {
-  if (notes === undefined) return `- **${name}**`
-  const not = notes.doesNot === '' ? '' : ` *Does not:* ${notes.doesNot}`
-  return `- **${name}**: ${notes.does}${not}`
+/** APIs without a note of their own are the group coordinator's, and do all that Kafka's versions of them say. */
+function notesText(names: readonly string[], notes: ReadonlyMap<string, Notes>): string {
+  const described = names.filter((name) => notes.has(name))
+  const groups = names.filter((name) => !notes.has(name))
+  return [
+    ...described.map((name) => noteOf(name, notes.get(name) ?? { does: '', doesNot: '' })),
+    `- **${groups.join('**, **')}**: the classic group protocol, in these versions.`,
+  ].join('\n')
+}
+
+function noteOf(name: string, { does, doesNot }: Notes): string {
+  return `- **${name}**: ${does}${doesNot === '' ? '' : ` *Does not:* ${doesNot}`}`
 }
 
 /** What handlers say at the head of their files, by the name of their API. */
