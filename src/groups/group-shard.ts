@@ -380,6 +380,8 @@ export class GroupShard implements GroupWorld {
     for (const groupId of this.#offsets.groups()) {
       if (!this.#groups.has(groupId)) this.#groups.set(groupId, new ClassicGroup(groupId))
     }
+    // Topics that were deleted while nobody coordinated. Sound only because a node by itself has applied all of its metadata
+    // before it serves; a coordinator whose metadata may lag must not take a topic that it does not know yet for deleted.
     const { metadata } = this.#options
     this.dropTopics((topic) => metadata.partitionCount(topic) === undefined)
     this.#scheduleExpiry()
