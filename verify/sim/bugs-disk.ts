@@ -102,18 +102,21 @@ export const DISK_BUGS: readonly Bug[] = [
   },
   {
     name: 'full-disk-ignored',
-    what: 'a write that found no room is taken for done',
+    what: 'a disk that is full says that it has room, and what it could not write is taken for done',
     wrap: () => (env) =>
-      withFiles(env, (file) =>
-        withFile(file, {
-          write: async (chunks, position) => {
-            try {
-              await file.write(chunks, position)
-            } catch (error) {
-              if (!(error instanceof DiskError) || error.code !== 'ENOSPC') throw error
-            }
-          },
-        }),
+      withDisk(
+        withFiles(env, (file) =>
+          withFile(file, {
+            write: async (chunks, position) => {
+              try {
+                await file.write(chunks, position)
+              } catch (error) {
+                if (!(error instanceof DiskError) || error.code !== 'ENOSPC') throw error
+              }
+            },
+          }),
+        ),
+        { freeBytes: () => Promise.resolve(2 ** 40) },
       ),
   },
   {

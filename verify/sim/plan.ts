@@ -123,7 +123,7 @@ function planProducer(
     ...kind,
     codec: chance.pick([...CODECS, 'none', 'none', 'none']),
     lanes: kind.idempotent ? chance.between(1, 5) : 1,
-    pauseMs: full ? chance.between(20, 150) : chance.between(10, 80),
+    pauseMs: full ? chance.between(50, 300) : chance.between(10, 80),
     largeShare: chance.pick([0, 0.02, 0.1]),
     lingerMs: chance.pick([0, 0, 5]),
   }
