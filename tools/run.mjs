@@ -174,6 +174,7 @@ async function check(args) {
       [tool('oxfmt', 'bin/oxfmt'), '--list-different', 'src', 'tools', 'test', 'verify', 'bench'],
     ],
     ['tests', testArguments(['--test-reporter=dot', ...args])],
+    ['simulation', ['verify/sim/main.ts', '--seeds', '200', '--mode', 'short', '--minutes', '1']],
     ['storage simulation', ['verify/storage/fuzz.ts', '--seeds', '100', '--jobs', '2']],
     ['simulation', ['verify/sim/main.ts', '--mode', 'short', '--seeds', '20']],
   ]
