@@ -236,7 +236,7 @@ export const saveSnapshot: Operation = (life, log, model) => {
   const bytes = life.chance.bytes(life.chance.between(1, 300))
   const saved = model.snapshots.get(key) ?? []
   model.snapshots.set(key, [...saved, bytes])
-  log.snapshots.save(at, bytes)
+  void log.snapshots.save(at, bytes)
   life.note(`snapshot ${log.id} ${key}`)
   count(life, 'snapshot')
 }
