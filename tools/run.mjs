@@ -176,7 +176,6 @@ async function check(args) {
     ['tests', testArguments(['--test-reporter=dot', ...args])],
     ['simulation', ['verify/sim/main.ts', '--seeds', '200', '--mode', 'short', '--minutes', '1']],
     ['storage simulation', ['verify/storage/fuzz.ts', '--seeds', '100', '--jobs', '2']],
-    ['simulation', ['verify/sim/main.ts', '--mode', 'short', '--seeds', '20']],
   ]
   const lines = []
   for (const [name, command] of steps) {
