@@ -77,9 +77,13 @@ export class IndexStore {
     }
   }
 
-  /** The segment takes no more batches for now: its index files are made whole and durable. False when they could not be. */
-  async seal(segment: IndexedSegment): Promise<boolean> {
+  /**
+   * The segment takes no more batches for now: its index files are made whole and durable; `scan` says whether what is
+   * missing may be read from the segment. False when they could not be.
+   */
+  async seal(segment: IndexedSegment, options: { readonly scan: boolean }): Promise<boolean> {
     const { directory, base } = segment
+    if (options.scan) await this.ensure(segment)
     const loaded = this.#loaded.get(segmentFile(directory, base, 'log'))
     if (loaded === undefined || loaded.index.coveredTo !== segment.bytes) return false
     loaded.index.seal()

@@ -234,7 +234,8 @@ export class LocalStore implements Store {
     for (const log of this.#logs.values()) {
       const active = log.state.segments.at(-1)
       if (active !== undefined && writeBack) {
-        await this.#logFiles.sealIndex(log, active.baseOffset, active.bytes)
+        const { baseOffset: base, bytes } = active
+        await this.#logFiles.sealIndex(log, { base, bytes, scan: false })
       }
       log.shut('the store was closed')
     }

@@ -2,16 +2,17 @@
 // that truncations, log starts and drops leave behind. One task at a time per log (`filesBusy`).
 
 import type { Offset } from '../base/brand.ts'
-import type { Disk } from '../env/disk.ts'
+import { DiskError, type Disk } from '../env/disk.ts'
 import type { Host, Logger } from '../env/env.ts'
 import { isDiskError, unlinkIfThere } from './files.ts'
 import type { FileCache } from './file-cache.ts'
-import type { IndexStore } from './index-store.ts'
+import type { IndexedSegment, IndexStore } from './index-store.ts'
 import type { Log } from './log.ts'
 import type { AppendOp, TruncateOp } from './log-op.ts'
 import type { Piece } from './log-state.ts'
 import { indexed } from './log-reads.ts'
 import type { NodeState } from './node-state.ts'
+import { StoreError } from './store.ts'
 import { segmentFile } from './segment-files.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import {
@@ -184,18 +185,37 @@ export class LogFiles {
     const active = parts.at(-1)?.segment
     for (const [base, bytes] of ends) {
       if (base === active) continue
-      void this.#run(() => this.sealIndex(log, base, bytes))
+      void this.#run(() => this.sealIndex(log, { base, bytes, scan: true }))
     }
   }
 
   /** Makes the index files of a segment that ends at `bytes` durable, so that the next start may believe them. */
-  async sealIndex(log: Log, base: Offset, bytes: number): Promise<void> {
+  async sealIndex(
+    log: Log,
+    seal: { readonly base: Offset; readonly bytes: number; readonly scan: boolean },
+  ): Promise<void> {
     const { truncations } = log
+    const { base, bytes, scan } = seal
     const intervalBytes = log.config.indexIntervalBytes
-    const sealed = await this.#indexes.seal({ directory: log.path, base, bytes, intervalBytes })
+    const wanted = { directory: log.path, base, bytes, intervalBytes }
+    const sealed = await this.#sealed(wanted, scan)
     const segment = log.state.segments.find((s) => s.baseOffset === base)
     if (!sealed || segment === undefined || segment.bytes !== bytes) return
     if (truncations === log.truncations) segment.indexed = true
+  }
+
+  /** The segment may be cut or gone before a scan is through; then it needs no seal. */
+  async #sealed(segment: IndexedSegment, scan: boolean): Promise<boolean> {
+    try {
+      return await this.#indexes.seal(segment, { scan })
+    } catch (error) {
+      if (!(error instanceof StoreError) && !(error instanceof DiskError)) throw error
+      this.#logger.debug('an index was not sealed', {
+        directory: segment.directory,
+        base: segment.base,
+      })
+      return false
+    }
   }
 
   async #cleanUp(log: Log, remove: ReadonlySet<Offset>, cut: Offset | undefined): Promise<void> {
