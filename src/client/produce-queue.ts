@@ -106,6 +106,10 @@ export class ProduceQueue {
     return this.#ready.filter((batch) => batch.deadlineMs <= nowMs)
   }
 
+  isInFlight(batch: ProduceBatch): boolean {
+    return this.#inFlight.includes(batch)
+  }
+
   /** All that are not settled. */
   all(): ProduceBatch[] {
     return [...this.#inFlight, ...this.#ready, ...(this.open === undefined ? [] : [this.open])]

@@ -107,7 +107,7 @@ export class Producer {
     this.#wake?.cancel()
     for (const queue of this.#queues.values()) {
       for (const batch of queue.all()) {
-        batch.uncertain ||= batch.attempts > 0
+        batch.uncertain ||= queue.isInFlight(batch)
         batch.fail('the producer was closed')
       }
     }

@@ -19,6 +19,7 @@ import type { DataWorld } from '../data-world.ts'
 import { Failure, usage } from '../failure.ts'
 import { bytesText, plural } from '../amounts.ts'
 import { linesOf } from '../lines.ts'
+import { REPEAT_MS } from '../stopping.ts'
 import { realDataWorld } from '../real-data-world.ts'
 import { recordFromLine, type InputFormat } from '../record-text.ts'
 
@@ -111,12 +112,7 @@ async function produceLines(
 ): Promise<void> {
   const producer = new Producer(cluster, producerOptions(given))
   const tally = new Tally()
-  let stopped = false
-  const off = world.onStop(() => {
-    if (stopped) producer.abort()
-    stopped = true
-    world.stopInput()
-  })
+  const off = onStop(world, producer)
   if (world.inputIsTerminal && given.quiet !== true) {
     world.say(`every line becomes a record of ${format.topic}; Ctrl-D ends`)
   }
@@ -135,6 +131,23 @@ async function produceLines(
     )
   }
   if (given.quiet !== true) world.say(`${tally.summary} written to ${format.topic}`)
+}
+
+/** The first Ctrl-C ends the input and waits for what was sent, a second one gives up. */
+function onStop(world: DataWorld, producer: Producer): () => void {
+  const { clock } = world.env
+  let firstAtMs: number | undefined
+  return world.onStop(() => {
+    const nowMs = clock.monotonicMs()
+    if (firstAtMs === undefined) {
+      firstAtMs = nowMs
+      world.stopInput()
+      if (producer.bufferedBytes > 0)
+        world.say('waiting for acknowledgements; Ctrl-C again gives up')
+    } else if (nowMs - firstAtMs >= REPEAT_MS) {
+      producer.abort()
+    }
+  })
 }
 
 async function sendLines(
