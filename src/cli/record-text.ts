@@ -135,13 +135,18 @@ function headersFrom(value: unknown, wrong: (what: string) => Failure): RecordHe
 
 /** What `consume` prints for a record, with its line feed. */
 export function lineFromRecord(record: ConsumedRecord, format: OutputFormat): Uint8Array {
-  if (format.json) return encoder.encode(`${JSON.stringify(toJson(record))}\n`)
+  if (format.json) return encoder.encode(`${jsonFromRecord(record)}\n`)
   const value = record.value ?? new Uint8Array(0)
   const parts = [value, encoder.encode('\n')]
   if (format.keySeparator !== undefined) {
     parts.unshift(record.key ?? new Uint8Array(0), encoder.encode(format.keySeparator))
   }
   return Buffer.concat(parts)
+}
+
+/** A record as a JSON object in one line, without a line feed. */
+export function jsonFromRecord(record: ConsumedRecord): string {
+  return JSON.stringify(toJson(record))
 }
 
 function toJson(record: ConsumedRecord): Record<string, unknown> {

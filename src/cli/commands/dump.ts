@@ -16,7 +16,7 @@ import {
 import type { Output } from '../data-world.ts'
 import { Failure } from '../failure.ts'
 import { realDataWorld } from '../real-data-world.ts'
-import { lineFromRecord } from '../record-text.ts'
+import { jsonFromRecord } from '../record-text.ts'
 
 /** The world of the command; tests bring their own. */
 export interface DumpWorld {
@@ -124,11 +124,9 @@ function linesOf(path: string, bytes: Uint8Array, records: boolean): Iterable<st
 
 function* recordLines(path: string, bytes: Uint8Array): Generator<string> {
   const [, topic = '', partition = '0'] = /([^/]+)-(\d+)\.\d+\/[^/]+$/.exec(path) ?? []
-  const format = { json: true, keySeparator: undefined }
   try {
     for (const record of dataRecordsIn(bytes)) {
-      const line = lineFromRecord({ ...record, topic, partition: Number(partition) }, format)
-      yield String(line).trimEnd()
+      yield jsonFromRecord({ ...record, topic, partition: Number(partition) })
     }
   } catch (error) {
     if (!(error instanceof BadBatchError)) throw error
