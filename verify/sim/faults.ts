@@ -49,7 +49,8 @@ export class Faults {
     node.host.onDiskStep = undefined
     node.host.faults.clear()
     node.host.files.capacityBytes = Number.MAX_SAFE_INTEGER
-    node.diskIsBad = false
+    // What the last fault set off may still come to light.
+    simulation.after(1_000, () => node.diskFaults.clear())
     simulation.network.heal()
   }
 }
@@ -102,22 +103,24 @@ function crashLoop(node: SimNode, chance: Prng, left: number): void {
 
 function diskFull({ simulation, node }: FaultTargets, chance: Prng): void {
   const { files } = node.host
-  node.diskIsBad = true
+  const fault = Symbol('full')
+  node.diskFaults.add(fault)
   files.capacityBytes = files.usedBytes + chance.pick([0, 4096, 1 << 20])
   simulation.after(chance.between(200, 3_000), () => {
     files.capacityBytes = Number.MAX_SAFE_INTEGER
     // A start that began on the full disk may still fail of it.
-    simulation.after(1_000, () => (node.diskIsBad = false))
+    simulation.after(1_000, () => node.diskFaults.delete(fault))
   })
 }
 
 function syncError({ simulation, node }: FaultTargets, chance: Prng): void {
-  node.diskIsBad = true
+  const fault = Symbol('error')
+  node.diskFaults.add(fault)
   const operation = chance.pick(['sync', 'sync', 'sync', 'syncDirectory', 'write'] as const)
   const end = node.host.faults.add({ operation, code: 'EIO', times: 1 })
   simulation.after(chance.between(100, 1_000), () => {
     end()
-    simulation.after(1_000, () => (node.diskIsBad = false))
+    simulation.after(1_000, () => node.diskFaults.delete(fault))
   })
 }
 

@@ -35,8 +35,8 @@ export class SimNode {
   readonly #report: (problem: Problem) => void
   #chronik: Chronik | undefined
   #restartAtMs: number | undefined = 0
-  /** While it is on, the disk may make the node fail by itself. */
-  diskIsBad = false
+  /** While there is one, the disk may make the node fail by itself. */
+  readonly diskFaults = new Set<symbol>()
   #held = false
   #fatalsSeen = 0
   starts = 0
@@ -137,7 +137,7 @@ export class SimNode {
   /** A start may fail where the disk made it fail, and only there. */
   #startFailed(start: number, error: unknown): void {
     if (start !== this.starts || !this.host.alive) return
-    if (!this.diskIsBad) {
+    if (this.diskFaults.size === 0) {
       this.#report({
         name: 'node-failed',
         where: NODE_HOST,
@@ -150,7 +150,7 @@ export class SimNode {
   #noteFatals(): void {
     const fresh = this.host.fatals.slice(this.#fatalsSeen)
     this.#fatalsSeen = this.host.fatals.length
-    if (this.diskIsBad) return
+    if (this.diskFaults.size > 0) return
     for (const text of fresh) {
       this.#report({ name: 'node-failed', where: NODE_HOST, text: `it ended itself: ${text}` })
     }
