@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { buildBatch, type NewRecord } from './build.ts'
 import { CODECS, type Codec } from './codecs.ts'
 import { recordsOf } from './read.ts'
-import { recompressed } from './rewrite.ts'
+import { recompressed } from './testing/recompressed.ts'
 import { validateProduced } from './validate.ts'
 
 const JAVA: Record<Codec, string> = createRequire(import.meta.url)('./fixtures/java-batches.json')

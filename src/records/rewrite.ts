@@ -1,20 +1,10 @@
 // What is changed in a finished batch beyond base offset and leader epoch, each with a new CRC. By a broker: the
-// timestamps (message.timestamp.type=LogAppendTime, or a maximum that the producer got wrong) and the codec (a
-// topic's compression.type); where neither applies, the batch passes as it came, bit for bit. By a producer, before
-// it sends: its id and sequence.
+// timestamps (message.timestamp.type=LogAppendTime, or a maximum that the producer got wrong); where that does not apply,
+// the batch passes as it came, bit for bit. By a producer, before it sends: its id and sequence.
 
 import { crc32c } from '../base/crc32c.ts'
 import * as header from './batch-header.ts'
-import { sealBatch, type ProducerStamp } from './build.ts'
-import {
-  codecId,
-  codecOf,
-  compress,
-  decompress,
-  UNCOMPRESSED_BYTES_MAX,
-  type Codec,
-} from './codecs.ts'
-import { BadBatchError } from './read.ts'
+import type { ProducerStamp } from './build.ts'
 
 /**
  * Sets type and maximum of the timestamps in place, as Kafka's `DefaultRecordBatch.setMaxTimestamp` does; nothing
@@ -52,30 +42,4 @@ export function setProducer(bytes: Uint8Array, at: number, producer: ProducerSta
 function putCrc(bytes: Uint8Array, at: number): void {
   const end = at + header.batchBytesAt(bytes, at)
   header.putInt32(bytes, at + header.CRC_AT, crc32c(bytes.subarray(at + header.ATTRIBUTES_AT, end)))
-}
-
-/**
- * The batch at `at` with its records in another codec: a new batch, the rest of the header kept. The batch must have been
- * validated. `level` as in `compress`. Throws BadBatchError if it does not decompress after all.
- */
-export function recompressed(
-  bytes: Uint8Array,
-  at: number,
-  codec: Codec,
-  options: { readonly level?: number; readonly uncompressedBytesMax?: number } = {},
-): Uint8Array {
-  const from = codecOf(header.codecIdAt(bytes, at))
-  const end = at + header.batchBytesAt(bytes, at)
-  if (from === codec) return bytes.slice(at, end)
-  if (from === undefined) throw new BadBatchError(`codec ${header.codecIdAt(bytes, at)}`)
-  const payload = decompress(
-    from,
-    bytes.subarray(at + header.BATCH_HEADER_BYTES, end),
-    options.uncompressedBytesMax ?? UNCOMPRESSED_BYTES_MAX,
-  )
-  if (payload.kind !== 'ok') throw new BadBatchError(payload.message)
-  const head = bytes.slice(at, at + header.BATCH_HEADER_BYTES)
-  const attributes = header.attributesAt(head, 0)
-  header.putInt16(head, header.ATTRIBUTES_AT, (attributes & ~header.CODEC_MASK) | codecId(codec))
-  return sealBatch(head, compress(codec, payload.bytes, options.level))
 }

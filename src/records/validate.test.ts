@@ -8,7 +8,8 @@ import * as header from './batch-header.ts'
 import { buildBatch, sealBatch, type BatchOptions, type NewRecord } from './build.ts'
 import { CODECS, compress } from './codecs.ts'
 import { recordsOf } from './read.ts'
-import { recompressed, setProducer, setTimestamps } from './rewrite.ts'
+import { setProducer, setTimestamps } from './rewrite.ts'
+import { recompressed } from './testing/recompressed.ts'
 import { putVarint, putVarlong } from './varint.ts'
 import {
   validateProduced,
