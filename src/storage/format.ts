@@ -4,6 +4,7 @@
 import type { Disk } from '../env/disk.ts'
 import { CHECKPOINT_FILE, encodeCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { FormatError } from './byte-io.ts'
+import { isDiskError } from './files.ts'
 import { newDirectoryId, readIdentity, writeIdentity } from './identity.ts'
 import { NodeState } from './node-state.ts'
 import type { StoreEnv } from './options.ts'
@@ -54,10 +55,15 @@ async function refuseData(disk: Disk, directory: string): Promise<void> {
   )
 }
 
-/** The directory itself and those above it that may have been made for it. */
+/** Those above the directory that may have been made for it: none that this process may not read. */
 async function syncParents(disk: Disk, directory: string): Promise<void> {
   for (let at = directory; at !== '/' && at !== '';) {
     at = at.slice(0, at.lastIndexOf('/')) || '/'
-    await disk.syncDirectory(at)
+    try {
+      await disk.syncDirectory(at)
+    } catch (error) {
+      if (isDiskError(error, 'EACCES')) return
+      throw error
+    }
   }
 }

@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts'
 import { asOffset, type LeaderEpoch, type LogId, type Offset } from '../base/brand.ts'
 import { NO_EPOCH, type EpochTable } from '../base/epoch-table.ts'
 import { comparePositions, type Position } from '../base/position.ts'
+import { leaderEpochAt } from '../records/batch-header.ts'
 import type { CreateRecord } from './journal-record.ts'
 import { copyEpochs, type LogState } from './log-state.ts'
 import type { AppendOp, LogOp, Mark } from './log-op.ts'
@@ -340,6 +341,8 @@ export class Log implements StoredLog {
       assert(batch.baseOffset === next, `batch at ${batch.baseOffset}, the end is ${next}`)
       assert(batch.lastOffset >= batch.baseOffset, `empty batch at ${batch.baseOffset}`)
       next = asOffset(batch.lastOffset + 1)
+      const epoch = leaderEpochAt(batches, bytes)
+      assert(epoch === this.#end.epoch, `batch of epoch ${epoch} in epoch ${this.#end.epoch}`)
       bytes += batch.bytes
     }
     assert(bytes === batches.length, `summary of ${bytes} bytes for ${batches.length}`)
