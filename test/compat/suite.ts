@@ -148,7 +148,7 @@ export class Context {
 
   /** Produces `count` records, numbered from `from`, to each partition. */
   async send(topic: string, partitions: number, from: number, count: number): Promise<void> {
-    const producer = this.kafkajs().producer()
+    const producer = this.kafkajs().producer({ idempotent: true, maxInFlightRequests: 1 })
     await producer.connect()
     const numbers = Array.from({ length: count }, (_, i) => String(from + i))
     const messages = Array.from({ length: partitions }, (_, partition) =>

@@ -159,8 +159,8 @@ async function committedIs(context: Context, group: Group, expected: number): Pr
   const { id, topic } = group
   let offsets: readonly string[] = []
   await context.withAdmin((admin) =>
-    waitFor(`committed offset ${expected} in every partition`, 10_000, async () => {
-      const [fetched] = await admin.fetchOffsets({ groupId: id, topics: [topic] })
+    waitFor(`committed offset ${expected} in every partition`, 20_000, async () => {
+      const [fetched] = await retriable(admin.fetchOffsets({ groupId: id, topics: [topic] }), [])
       offsets = fetched?.partitions.map(({ offset }) => offset) ?? []
       const all = offsets.length === partitions && offsets.every((o) => o === String(expected))
       return all ? true : undefined
@@ -168,6 +168,16 @@ async function committedIs(context: Context, group: Group, expected: number): Pr
       throw new Error(`${error.message}: ${offsets.join(' ')}`)
     }),
   )
+}
+
+/** Errors that the protocol tells a client to retry, such as a coordinator that is still loading, count as no answer. */
+async function retriable<T>(promise: Promise<T>, none: T): Promise<T> {
+  try {
+    return await promise
+  } catch (error) {
+    if (error instanceof Error && 'retriable' in error && error.retriable === true) return none
+    throw error
+  }
 }
 
 async function killAndRestart(context: Context): Promise<void> {
