@@ -83,3 +83,11 @@ test('a lock held by another process names it and ends with it', async (t) => {
   await once(child, 'exit')
   await (await disk.lock(path)).release()
 })
+
+test('a directory that can not be made is an error, not an endless attempt', async () => {
+  const disk = new NodeDisk()
+  const refused = (path: string) =>
+    assert.rejects(disk.makeDirectory(path), (error) => error instanceof DiskError)
+  await refused('/proc/chronik')
+  await refused('/proc/chronik/below')
+})

@@ -58,10 +58,27 @@ export class NodeDisk implements Disk {
     }
   }
 
+  /** Not Node's own `recursive`: that never ends where a parent exists and still refuses (/proc). */
   async makeDirectory(path: string): Promise<void> {
-    await this.#run<string | undefined>('makeDirectory', path, (done) =>
-      fs.mkdir(path, { recursive: true }, done),
-    )
+    if (await this.#madeDirectory(path)) return
+    await this.makeDirectory(dirname(path))
+    if (await this.#madeDirectory(path)) return
+    throw new DiskError('ENOENT', 'makeDirectory', path, 'nothing can be made there')
+  }
+
+  /** False when the parent is missing. */
+  async #madeDirectory(path: string): Promise<boolean> {
+    try {
+      await this.#run<void>('makeDirectory', path, (done) =>
+        fs.mkdir(path, (error) => done(error, undefined)),
+      )
+      return true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      if (error.code === 'ENOENT' && dirname(path) !== path) return false
+      if (error.code === 'EEXIST' && (await this.stat(path))?.kind === 'directory') return true
+      throw error
+    }
   }
 
   rename(from: string, to: string): Promise<void> {
