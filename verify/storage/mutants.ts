@@ -1,7 +1,7 @@
 // Proves that the fuzz would notice: takes src/storage apart at every place where durability or recovery is decided,
 // found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs the fuzz on it.
 //
-//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--list]
+//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--no-unit] [--list]
 //
 // Prints one line per mutant. One that survives is a test that is missing, or changes nothing that can be seen: those
 // stand in `equivalent-mutants.ts` with the reason.
@@ -16,6 +16,8 @@ import { EQUIVALENT } from './equivalent-mutants.ts'
 import { findMutants, type Mutant } from './find-mutants.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
+/** Tests and their helpers, and what only prints a stopped store's files. */
+const LEFT_ALONE = /\.test\.ts$|^testing|^dump/
 /** One seed takes some 30 ms; a mutant that makes the store wait for ever is ended. */
 const TIMEOUT_MS = 180_000
 
@@ -28,7 +30,7 @@ interface Verdict {
 
 async function readMutants(): Promise<Mutant[]> {
   const names = (await readdir(join(ROOT, 'src/storage'))).sort()
-  const sources = names.filter((name) => name.endsWith('.ts') && !/\.test\.ts$|^testing/.test(name))
+  const sources = names.filter((name) => name.endsWith('.ts') && !LEFT_ALONE.test(name))
   const found: Mutant[] = []
   for (const name of sources) {
     found.push(...findMutants(name, await readFile(join(ROOT, 'src/storage', name), 'utf8')))
@@ -51,13 +53,20 @@ async function makeTree(parent: string, name: string): Promise<string> {
   return tree
 }
 
-async function tryMutant(tree: string, mutant: Mutant, seeds: number): Promise<Verdict> {
+interface Effort {
+  readonly seeds: number
+  /** The room's own tests too, where the fuzz passes. */
+  readonly unit: boolean
+}
+
+async function tryMutant(tree: string, mutant: Mutant, options: Effort): Promise<Verdict> {
   const path = join(tree, 'src/storage', mutant.file)
   const original = await readFile(path, 'utf8')
   await writeFile(path, mutant.apply(original))
   const started = performance.now()
   try {
-    const failure = (await runFuzz(tree, seeds)) ?? (await runUnitTests(tree))
+    const failure =
+      (await runFuzz(tree, options.seeds)) ?? (options.unit ? await runUnitTests(tree) : undefined)
     const seconds = (performance.now() - started) / 1000
     const reason = EQUIVALENT[mutant.key]
     if (failure === undefined) {
@@ -75,7 +84,11 @@ async function tryMutant(tree: string, mutant: Mutant, seeds: number): Promise<V
 /** What the fuzz said last when it failed; undefined when it passed. */
 async function runFuzz(tree: string, seeds: number): Promise<string | undefined> {
   const args = ['verify/storage/fuzz.ts', '--seeds', String(seeds), '--no-shrink']
-  const child = spawn(process.execPath, args, { cwd: tree, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, {
+    cwd: tree,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tree, '..', 'cache') },
+  })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -125,9 +138,14 @@ async function main(): Promise<boolean> {
       jobs: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
       list: { type: 'boolean', default: false },
+      skip: { type: 'string', default: '0' },
+      'no-unit': { type: 'boolean', default: false },
     },
   })
-  const mutants = (await readMutants()).filter((mutant) => mutant.key.includes(values.only))
+  const effort = { seeds: Number(values.seeds), unit: !values['no-unit'] }
+  const mutants = (await readMutants())
+    .filter((mutant) => mutant.key.includes(values.only))
+    .slice(Number(values.skip))
   if (values.list) {
     for (const mutant of mutants) console.log(mutant.key)
     console.log(`${mutants.length} mutants`)
@@ -136,13 +154,13 @@ async function main(): Promise<boolean> {
   const parent = await mkdtemp(join(tmpdir(), 'chronik-mutants-'))
   const verdicts: Verdict[] = []
   try {
-    const intact = await runFuzz(await makeTree(parent, 'intact'), Number(values.seeds))
+    const intact = await runFuzz(await makeTree(parent, 'intact'), effort.seeds)
     if (intact !== undefined) throw new Error(`the fuzz fails without any mutant: ${intact}`)
     const waiting = mutants.values()
     const workers = Array.from({ length: Number(values.jobs) }, async (_, job) => {
       const tree = await makeTree(parent, String(job))
       for (const mutant of waiting) {
-        const verdict = await tryMutant(tree, mutant, Number(values.seeds))
+        const verdict = await tryMutant(tree, mutant, effort)
         verdicts.push(verdict)
         report(verdict)
       }
@@ -151,7 +169,7 @@ async function main(): Promise<boolean> {
   } finally {
     await rm(parent, { recursive: true })
   }
-  return summarize(mutants, verdicts, values.only === '')
+  return summarize(mutants, verdicts, values.only === '' && values.skip === '0')
 }
 
 function summarize(
