@@ -82,7 +82,8 @@ export class LogFiles {
       if (!written) {
         log.inlineOnly = true
         log.extentMarks = []
-        log.queue.unshift(...appends)
+        if (!log.dropped) log.queue.unshift(...appends)
+        else for (const { piece } of appends) this.#hooks.unqueued(piece.bytes)
         return
       }
       for (const { piece } of appends) this.#hooks.unqueued(piece.bytes)

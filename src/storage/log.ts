@@ -282,9 +282,17 @@ export class Log implements StoredLog {
     this.#closed = why
   }
 
+  /**
+   * What waits for a place in the journal needs none any more, but for the creation: on a full disk there may never be
+   * one. Who waits for it waits for the drop.
+   */
   enqueueDrop(): void {
     this.dropped = true
+    const waiting = this.queue.splice(0)
+    for (const op of waiting) if (op.kind === 'append') this.#host.queued(-op.piece.bytes)
+    this.queue.push(...waiting.filter((op) => op.kind === 'create'))
     this.#push({ kind: 'drop' })
+    this.queue.push(...waiting.filter((op) => op.kind === 'marker'))
     this.shut(`log ${this.id} was dropped`)
   }
 
