@@ -27,6 +27,8 @@ const { values: options } = parseArgs({
     port: { type: 'string', default: '19492' },
     server: { type: 'string', default: 'chronik' },
     json: { type: 'string' },
+    /** Only one kind of misdeed, by its place in the list. */
+    misdeed: { type: 'string' },
   },
 })
 
@@ -134,7 +136,9 @@ class BadConnection {
   private closed = false
 
   constructor(index: number) {
-    this.misdeed = misdeeds[index % misdeeds.length] ?? (() => {})
+    this.misdeed =
+      misdeeds[options.misdeed === undefined ? index % misdeeds.length : Number(options.misdeed)] ??
+      (() => {})
     this.open()
     this.timer = setInterval(() => {
       if (this.socket?.writable === true && this.socket.writableLength === 0)
