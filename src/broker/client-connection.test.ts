@@ -246,6 +246,26 @@ test('who holds room with a large request that never comes gives it up when it c
   assert.equal(rig.broker.stats().requestBytes, 0)
 })
 
+test('huge requests share a part of the room, however slowly they come; common ones find room beside them', async (t) => {
+  const rig = await rigFor(t)
+  await rig.createTopic('topic')
+  const start = Buffer.alloc(100_004)
+  start.writeInt32BE(90_000_000)
+  const holders = [await rig.connect(), await rig.connect(), await rig.connect()]
+  for (const holder of holders) holder.write(start)
+  while (rig.broker.stats().requestBytes === 0) await turn()
+  await pause(20)
+  assert.equal(rig.broker.stats().requestBytes, 90_000_000, 'the others wait')
+  const client = await rig.connect()
+  assert.equal((await produce(client, 'topic', batchOf(['a']))).errorCode, 0)
+  for (const holder of holders) {
+    assert.equal(rig.broker.stats().requestBytes, 90_000_000)
+    holder.close()
+    await pause(20)
+  }
+  assert.equal(rig.broker.stats().requestBytes, 0)
+})
+
 test('closing the broker answers what is in work, and ends long polls with what there is', async (t) => {
   const rig = await rigFor(t)
   await rig.createTopic('topic')

@@ -171,6 +171,7 @@ export class ClientConnection {
     const { budget } = this.#options
     if (budget.exhausted) return this.#reserved > 0 && this.#reservedFrame === undefined
     if (this.#reserved > 0 || this.#frames.bufferedBytes < RESERVE_BYTES_MIN) return true
+    if (!budget.admits(this.#frames.announcedBytes)) return false
     this.#reserved = this.#frames.announcedBytes
     budget.take(this.#reserved)
     return true
@@ -196,7 +197,7 @@ export class ClientConnection {
       this.#connection.resume()
       return
     }
-    if (budget.exhausted) budget.whenRoom(this.#pump)
+    if (!budget.admits(this.#frames.announcedBytes)) budget.whenRoom(this.#pump)
     if (this.#paused) return
     this.#paused = true
     this.#connection.pause()

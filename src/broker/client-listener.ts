@@ -149,7 +149,8 @@ export class ClientListener {
       }
       // Where others wait for room, nobody may hold it with a request that does not come.
       const arrivingSinceMs = connection.arrivingSinceMs
-      if (!budget.exhausted || arrivingSinceMs === undefined) continue
+      if (arrivingSinceMs === undefined) continue
+      if (!budget.exhausted && !budget.hugeShareTaken) continue
       if (nowMs - arrivingSinceMs <= STALL_MS_MAX) continue
       quietLog.warn('a connection was closed: its request stopped arriving while others wait', {
         client: connection.remoteHost,
