@@ -1,5 +1,6 @@
 // Walks the batches of a segment file by their headers, reading no more than it must.
 
+import { asOffset, type Offset } from '../base/brand.ts'
 import type { DiskFile } from '../env/disk.ts'
 import {
   baseOffsetAt,
@@ -10,6 +11,7 @@ import {
   magicAt,
   maxTimestampAt,
 } from '../records/batch-header.ts'
+import type { ScanStart } from './segment-index.ts'
 import type { BatchSummary } from './store.ts'
 import { StoreError } from './store.ts'
 
@@ -19,7 +21,13 @@ const BLOCK_BYTES = 64 * 1024
 export function checkedSummary(
   bytes: Uint8Array,
   at: number,
-  where: { readonly position: number; readonly end: number; readonly offsetMin: number },
+  where: {
+    readonly position: number
+    readonly end: number
+    readonly offsetMin: number
+    /** The offset that comes next in the log, where it is known: base offsets lie outside a batch's CRC. */
+    readonly baseOffset?: number | undefined
+  },
 ): BatchSummary {
   const size = batchBytesAt(bytes, at)
   const baseOffset = baseOffsetAt(bytes, at)
@@ -29,6 +37,7 @@ export function checkedSummary(
     size >= BATCH_HEADER_BYTES &&
     where.position + size <= where.end &&
     baseOffset >= where.offsetMin &&
+    (where.baseOffset === undefined || baseOffset === where.baseOffset) &&
     lastOffset >= baseOffset &&
     Number.isSafeInteger(lastOffset)
   if (!plausible) {
@@ -42,16 +51,17 @@ export function checkedSummary(
 
 /**
  * Calls `onBatch` for each batch from file position `from` up to `end`, until it returns false. Throws StoreError
- * `corrupt` on bytes that can't be a batch.
+ * `corrupt` on bytes that can't be a batch, or not the next one: nothing is compacted, so offsets follow one another.
  */
 export async function scanBatches(
   file: DiskFile,
-  range: { readonly from: number; readonly end: number; readonly offsetMin: number },
+  range: { readonly from: ScanStart; readonly end: number; readonly base: Offset },
   onBatch: (batch: BatchSummary, position: number) => boolean,
 ): Promise<void> {
-  const block = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(0, range.end - range.from)))
-  let position = range.from
-  let offsetMin = range.offsetMin
+  const { from } = range
+  const block = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(0, range.end - from.position)))
+  let { position } = from
+  let baseOffset = position === 0 ? range.base : from.baseOffset
   while (position < range.end) {
     const wanted = Math.min(block.length, range.end - position)
     const read = await file.read(block.subarray(0, wanted), position)
@@ -64,10 +74,17 @@ export async function scanBatches(
     const blockAt = position
     while (position < range.end && position - blockAt + BATCH_HEADER_BYTES <= read) {
       const at = position - blockAt
-      const batch = checkedSummary(block, at, { position, end: range.end, offsetMin })
+      const where = { position, end: range.end, offsetMin: range.base, baseOffset }
+      const batch = checkedSummary(block, at, where)
+      if (
+        position === from.position &&
+        (from.lastOffset ?? batch.lastOffset) !== batch.lastOffset
+      ) {
+        throw new StoreError('corrupt', `the batch at byte ${position} is not what the index says`)
+      }
       if (!onBatch(batch, position)) return
       position += batch.bytes
-      offsetMin = batch.lastOffset + 1
+      baseOffset = asOffset(batch.lastOffset + 1)
     }
   }
 }

@@ -129,7 +129,7 @@ export class IndexStore {
     await this.#files.use(path, (file) =>
       scanBatches(
         file,
-        { from: index.coveredTo, end: segment.bytes, offsetMin: segment.base },
+        { from: { position: index.coveredTo }, end: segment.bytes, base: segment.base },
         (batch, position) => {
           if (index.coveredTo === position) index.add(batch, position)
           return true

@@ -39,12 +39,12 @@ function positions(list: readonly BatchSummary[]): number[] {
 function check(index: SegmentIndex, list: readonly BatchSummary[]): void {
   const at = positions(list)
   for (const [i, batch] of list.entries()) {
-    const start = index.lookup(batch.baseOffset)
+    const start = index.lookup(batch.baseOffset).position
     assert.ok(at.includes(start) && start <= at[i]!, `offset ${batch.baseOffset}`)
   }
   for (let ms = -1; ms <= 51; ms++) {
     const wanted = list.findIndex((batch) => batch.maxTimestampMs >= ms)
-    const start = index.lookupTimestamp(ms)
+    const start = index.lookupTimestamp(ms).position
     assert.ok(at.includes(start), `timestamp ${ms}`)
     if (wanted >= 0) assert.ok(start <= at[wanted]!, `timestamp ${ms} starts behind its batch`)
   }

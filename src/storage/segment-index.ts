@@ -10,6 +10,15 @@ import type { BatchSummary } from './store.ts'
 export const OFFSET_ENTRY_BYTES = 8
 export const TIME_ENTRY_BYTES = 12
 
+/** A file position, and what the batch there must be. */
+export interface ScanStart {
+  readonly position: number
+  /** The batch's base offset, where it is known. */
+  readonly baseOffset?: number
+  /** Its last offset, where an index names it. */
+  readonly lastOffset?: number
+}
+
 export class SegmentIndex {
   readonly base: Offset
   readonly #intervalBytes: number
@@ -82,17 +91,19 @@ export class SegmentIndex {
   }
 
   /** Where to scan from for the batch that holds `offset`. */
-  lookup(offset: Offset): number {
-    const i = lastAtMost(this.#relative, offset - this.base)
-    return i < 0 ? 0 : this.#positions[i]!
+  lookup(offset: Offset): ScanStart {
+    return this.#startAt(lastAtMost(this.#relative, offset - this.base))
   }
 
   /** Where to scan from for the first batch with a timestamp of at least `timestampMs`. */
-  lookupTimestamp(timestampMs: number): number {
+  lookupTimestamp(timestampMs: number): ScanStart {
     const i = lastAtMost(this.#times, timestampMs - 1)
-    if (i < 0) return 0
-    const entry = lastAtMost(this.#relative, this.#timeRelative[i]!)
-    return entry < 0 ? 0 : this.#positions[entry]!
+    return this.#startAt(i < 0 ? -1 : lastAtMost(this.#relative, this.#timeRelative[i]!))
+  }
+
+  #startAt(entry: number): ScanStart {
+    if (entry < 0) return { position: 0 }
+    return { position: this.#positions[entry]!, lastOffset: this.base + this.#relative[entry]! }
   }
 
   /** The entries of the offset index not yet in its file, encoded. */

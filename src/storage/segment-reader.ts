@@ -8,9 +8,11 @@ import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, crcAt } from '../records/batch-heade
 import { checkedSummary, scanBatches } from './batch-scan.ts'
 import type { FileCache } from './file-cache.ts'
 import type { IndexedSegment, IndexStore } from './index-store.ts'
+import type { ScanStart } from './segment-index.ts'
 import { segmentFile } from './segment-files.ts'
 import { StoreError, type ReadRequest, type StoredBytes } from './store.ts'
 
+const START: ScanStart = { position: 0 }
 const READ_BYTES_MIN = 64 * 1024
 const READ_BYTES_MAX = 8 * 1024 * 1024
 
@@ -38,15 +40,18 @@ export class SegmentReader {
   ): Promise<{ readonly read: StoredBytes; readonly hint: ReadHint }> {
     const path = segmentFile(segment.directory, segment.base, 'log')
     const index = hint === undefined ? await this.#indexes.ensure(segment) : undefined
-    const from = hint?.position ?? index?.lookup(request.from) ?? 0
+    const from: ScanStart =
+      hint !== undefined
+        ? { position: hint.position, baseOffset: hint.offset }
+        : (index?.lookup(request.from) ?? START)
     try {
       return await this.#files.use(path, (file) => readFrom(file, segment, request, from))
     } catch (error) {
-      if (!(error instanceof StoreError) || from === 0) throw error
+      if (!(error instanceof StoreError) || from.position === 0) throw error
     }
     // Where the index or the hint points there is no such batch: either is only a cache, the segment itself decides.
     await this.#indexes.distrust(segment.directory, segment.base)
-    return this.#files.use(path, (file) => readFrom(file, segment, request, 0))
+    return this.#files.use(path, (file) => readFrom(file, segment, request, START))
   }
 
   /** The file position of the first batch at or above `offset`, or the end of the segment. */
@@ -56,7 +61,7 @@ export class SegmentReader {
     await this.#files.use(path, (file) =>
       scanBatches(
         file,
-        { from: 0, end: segment.bytes, offsetMin: segment.base },
+        { from: START, end: segment.bytes, base: segment.base },
         (batch, position) => {
           if (batch.lastOffset < offset) return true
           if (batch.baseOffset < offset) {
@@ -78,10 +83,10 @@ export class SegmentReader {
   ): Promise<Offset | undefined> {
     const index = await this.#indexes.ensure(segment)
     const path = segmentFile(segment.directory, segment.base, 'log')
-    const search = async (start: number): Promise<Offset | undefined> => {
+    const search = async (start: ScanStart): Promise<Offset | undefined> => {
       let found: Offset | undefined
       await this.#files.use(path, (file) =>
-        scanBatches(file, { from: start, end: segment.bytes, offsetMin: segment.base }, (batch) => {
+        scanBatches(file, { from: start, end: segment.bytes, base: segment.base }, (batch) => {
           if (batch.lastOffset < from || batch.maxTimestampMs < timestampMs) return true
           found = batch.baseOffset
           return false
@@ -93,10 +98,10 @@ export class SegmentReader {
     try {
       return await search(start)
     } catch (error) {
-      if (!(error instanceof StoreError) || start === 0) throw error
+      if (!(error instanceof StoreError) || start.position === 0) throw error
     }
     await this.#indexes.distrust(segment.directory, segment.base)
-    return search(0)
+    return search(START)
   }
 }
 
@@ -104,28 +109,30 @@ async function readFrom(
   file: DiskFile,
   segment: IndexedSegment,
   request: ReadRequest,
-  start: number,
+  start: ScanStart,
 ): Promise<{ readonly read: StoredBytes; readonly hint: ReadHint }> {
-  let position = start
-  let offsetMin: number = segment.base
+  let { position } = start
+  let baseOffset: Offset = segment.base
   let firstBytes = 0
-  await scanBatches(file, { from: start, end: segment.bytes, offsetMin }, (batch, at) => {
+  const range = { from: start, end: segment.bytes, base: segment.base }
+  await scanBatches(file, range, (batch, at) => {
     position = at
     firstBytes = batch.bytes
-    if (at === start && start > 0 && batch.baseOffset > request.from) {
+    baseOffset = batch.baseOffset
+    if (at === start.position && at > 0 && batch.baseOffset > request.from) {
       throw new StoreError('corrupt', `offset ${request.from} is not where the index says`)
     }
     if (batch.lastOffset >= request.from) return false
     position = at + batch.bytes
     firstBytes = 0
-    offsetMin = batch.lastOffset + 1
+    baseOffset = asOffset(batch.lastOffset + 1)
     return true
   })
   const left = segment.bytes - position
   const wanted = Math.max(Math.min(request.maxBytes, READ_BYTES_MAX), firstBytes, READ_BYTES_MIN)
   const buffer = new Uint8Array(Math.min(wanted, left))
   const got = await file.read(buffer, position)
-  const read = collect(buffer.subarray(0, got), segment, request, { position, offsetMin })
+  const read = collect(buffer.subarray(0, got), segment, request, { position, baseOffset })
   if (read.bytes === 0) {
     throw new StoreError(
       'corrupt',
@@ -141,14 +148,15 @@ function collect(
   buffer: Uint8Array,
   segment: IndexedSegment,
   request: ReadRequest,
-  at: { readonly position: number; readonly offsetMin: number },
+  at: { readonly position: number; readonly baseOffset: Offset },
 ): StoredBytes {
   let bytes = 0
-  let next: number = request.from
-  let { offsetMin } = at
+  let next = request.from
+  let { baseOffset } = at
   while (bytes + BATCH_HEADER_BYTES <= buffer.length) {
     const position = at.position + bytes
-    const batch = checkedSummary(buffer, bytes, { position, end: segment.bytes, offsetMin })
+    const where = { position, end: segment.bytes, offsetMin: segment.base, baseOffset }
+    const batch = checkedSummary(buffer, bytes, where)
     const end = bytes + batch.bytes
     if (batch.baseOffset >= request.below || end > buffer.length) break
     if (bytes > 0 && end > request.maxBytes) break
@@ -156,9 +164,9 @@ function collect(
       throw new StoreError('corrupt', `the batch at offset ${batch.baseOffset} fails its CRC`)
     }
     bytes = end
-    next = batch.lastOffset + 1
-    offsetMin = next
+    next = asOffset(batch.lastOffset + 1)
+    baseOffset = next
   }
   const chunks = bytes === 0 ? [] : [buffer.subarray(0, bytes)]
-  return { chunks, bytes, next: asOffset(next) }
+  return { chunks, bytes, next }
 }
