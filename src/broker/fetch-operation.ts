@@ -110,6 +110,7 @@ export class FetchOperation implements ProgressListener {
       )
       // Not in memory: whatever it is, it is more than there was.
       if (answer instanceof Promise) {
+        // The answer reads it again, with its own byte limits, and there a failure is told.
         answer.catch(() => undefined)
         return this.#finish()
       }

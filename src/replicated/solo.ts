@@ -49,7 +49,6 @@ export class SoloLogHost implements LogHost {
   readonly #host: Pick<Host, 'fatal'>
   readonly #logs = new Map<LogId, SoloLog>()
   readonly #opening = new Map<LogId, Promise<ReplicatedLog>>()
-  #nextFlush: Promise<void> | undefined
   #closed = false
 
   constructor({ store, nodeId, host }: SoloOptions) {
@@ -92,14 +91,14 @@ export class SoloLogHost implements LogHost {
       stored.configure(config)
       const term = Math.max(stored.hardState.term, stored.epochs.last, 0) + 1
       stored.saveHardState({ term, votedFor: this.nodeId })
-      await this.#flush()
+      await this.#store.flush()
       assert(
         stored.durableHardState.term === term,
         `${spec.id}: the vote of ${term} is not durable`,
       )
       const epoch = asLeaderEpoch(term)
       stored.startEpoch(epoch)
-      await this.#flush()
+      await this.#store.flush()
       assert(!this.#closed, `${spec.id} opened while its host closed`)
       const log = new SoloLog({ stored, epoch, store: this.#store, host: this.#host })
       this.#logs.set(spec.id, log)
@@ -107,15 +106,6 @@ export class SoloLogHost implements LogHost {
     } finally {
       this.#opening.delete(spec.id)
     }
-  }
-
-  /** One flush of the store for all who ask in one turn: a flush looks at every log, and a node opens thousands at once. */
-  #flush(): Promise<void> {
-    this.#nextFlush ??= Promise.resolve().then(() => {
-      this.#nextFlush = undefined
-      return this.#store.flush()
-    })
-    return this.#nextFlush
   }
 
   configure(id: LogId, config: LogSpec['config']): void {
@@ -128,7 +118,7 @@ export class SoloLogHost implements LogHost {
     this.#logs.get(id)?.end()
     this.#logs.delete(id)
     if (this.#store.get(id) !== undefined) this.#store.drop(id)
-    await this.#flush()
+    await this.#store.flush()
   }
 
   /** What was accepted becomes durable and is answered; the store stays open. */
