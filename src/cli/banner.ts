@@ -1,6 +1,7 @@
 // What a node says of itself once it serves clients.
 
-import { formatAddress, type Address } from './options-listeners.ts'
+import { hostPort } from '../base/hosts.ts'
+import type { Address } from './options-listeners.ts'
 import { quickstarts } from './quickstart.ts'
 import { version } from './version.ts'
 
@@ -19,9 +20,9 @@ export function banner(facts: BannerFacts): string {
   const single = facts.listeners.length === 1
   const rows = [
     ...facts.listeners.map(({ name, advertised }) => {
-      return ['Kafka', formatAddress(advertised) + (single ? '' : ` (${name})`)]
+      return ['Kafka', hostPort(advertised) + (single ? '' : ` (${name})`)]
     }),
-    ...(facts.http === undefined ? [] : [['HTTP', `http://${formatAddress(facts.http)}/readyz`]]),
+    ...(facts.http === undefined ? [] : [['HTTP', `http://${hostPort(facts.http)}/readyz`]]),
     ['Data', `${facts.dataDir} (${facts.kept ? 'kept from an earlier start' : 'new'})`],
   ]
   const head = [
@@ -30,7 +31,7 @@ export function banner(facts: BannerFacts): string {
   ]
   const bootstrap = facts.listeners[0]?.advertised
   if (!facts.hints || bootstrap === undefined) return head.join('\n')
-  const hints = quickstarts(formatAddress(bootstrap)).flatMap(({ client, needs, text }) => [
+  const hints = quickstarts(hostPort(bootstrap)).flatMap(({ client, needs, text }) => [
     '',
     `# ${titles[client]} (needs: ${needs})`,
     text,

@@ -2,12 +2,13 @@
 // a person when it can't be reached or refuses.
 
 import type { Command } from 'commander'
+import { hostPort } from '../base/hosts.ts'
 import { ClientError, KafkaError, RequestError } from '../client/client-error.ts'
 import { Cluster } from '../client/cluster.ts'
 import { ProduceError } from '../client/produce-batch.ts'
 import type { DataWorld } from './data-world.ts'
 import { Failure, usage } from './failure.ts'
-import { type Address, formatAddress, parseAddress } from './options-listeners.ts'
+import { type Address, parseAddress } from './options-listeners.ts'
 
 const DEFAULT_BOOTSTRAP = '127.0.0.1:9092'
 const ENVIRONMENT = 'CHRONIK_BOOTSTRAP'
@@ -66,7 +67,7 @@ function bootstrapOf(world: DataWorld, { bootstrap }: AccessOptions): Address[] 
 }
 
 function explained(error: unknown, bootstrap: readonly Address[]): unknown {
-  const where = bootstrap.map(formatAddress).join(', ')
+  const where = bootstrap.map(hostPort).join(', ')
   if (error instanceof RequestError) {
     const refused = error.fault === 'not-sent' && /ECONNREFUSED/.test(error.message)
     const message = refused

@@ -1,6 +1,7 @@
 // Addresses as people write them: `host:port`, `NAME://host:port`, `[::1]:9092`; and what follows from them for the
 // listeners of a node and the addresses that it advertises.
 
+import { isWildcard } from '../base/hosts.ts'
 import { usage } from './failure.ts'
 import type { Given } from './options-gather.ts'
 
@@ -27,18 +28,6 @@ export function parseAddress(text: string, place: string): Address {
   const { host, port } = splitAddress(text, place)
   if (port === undefined) throw usage(`${place}: ${text} has no port; give host:port`)
   return { host, port }
-}
-
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
 }
 
 /** The listeners from the texts of `listeners` and, where given, `advertised.listeners`. */

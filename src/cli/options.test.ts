@@ -32,7 +32,7 @@ test('every setting has its own environment variable, and every flag its own nam
   const environments = settings.map(({ environment }) => environment)
   assert.equal(new Set(environments).size, environments.length)
   const flags = settings.flatMap(({ flag }) => (flag === undefined ? [] : [flag.name]))
-  assert.equal(new Set(flags).size, 8)
+  assert.equal(new Set(flags).size, 12)
 })
 
 test('with nothing set, a node binds loopback on the known ports', () => {
@@ -41,6 +41,7 @@ test('with nothing set, a node binds loopback on the known ports', () => {
   assert.deepEqual(options.http, { host: '127.0.0.1', port: 6092 })
   assert.deepEqual([options.nodeId, options.dataDir], [1, 'chronik-data'])
   assert.deepEqual(options.config, {})
+  assert.deepEqual([options.cluster, options.rack], [undefined, undefined])
   assert.deepEqual(options.log, { level: 'info', json: false })
 })
 
@@ -168,5 +169,56 @@ describe('listeners', () => {
     refused(() => listeners(['a/b:1']), /no address/)
     refused(() => listeners(['']), /no address/)
     refused(() => listeners(['1A://h:1']), /no listener name/)
+  })
+})
+
+describe('a cluster', () => {
+  const peers = '1@127.0.0.1:9192, 2@localhost:9193,3@[::1]:9194'
+  const nodes = [
+    { nodeId: 1, host: '127.0.0.1', port: 9192 },
+    { nodeId: 2, host: 'localhost', port: 9193 },
+    { nodeId: 3, host: '::1', port: 9194 },
+  ]
+  test('from flags; without --raft a node listens at its own address of the list', () => {
+    const flags = { '--node-id': ['2'], '--peers': [peers], '--rack': ['a'] }
+    const options = start({ flags })
+    const raft = { host: 'localhost', port: 9193 }
+    assert.deepEqual(options.cluster, { raft, peers: nodes, secretFile: undefined })
+    assert.deepEqual([options.rack, options.config], ['a', {}])
+    const wide = start({ flags: { ...flags, '--raft': ['0.0.0.0:9193'] } })
+    assert.deepEqual(wide.cluster?.raft, { host: '0.0.0.0', port: 9193 })
+  })
+  test('from the environment and the file', () => {
+    const environment = {
+      CHRONIK_PEERS: peers,
+      CHRONIK_CLUSTER_SECRET_FILE: 's',
+      CHRONIK_RACK: 'r',
+    }
+    const options = start({ environment })
+    assert.deepEqual(options.cluster?.peers, nodes)
+    assert.deepEqual([options.cluster?.secretFile, options.rack], ['s', 'r'])
+    const file = toml(`
+raft = "127.0.0.1:9192"
+peers = ["1@127.0.0.1:9192", "2@localhost:9193", "3@[::1]:9194"]
+cluster.secret.file = "secret"
+broker.rack = "r"
+`)
+    assert.deepEqual(start(file).cluster, {
+      raft: { host: '127.0.0.1', port: 9192 },
+      peers: nodes,
+      secretFile: 'secret',
+    })
+    assert.equal(start(file).rack, 'r')
+  })
+  test('refusals say what to do', () => {
+    const flags = (some: Record<string, string>) => () =>
+      start({ flags: Object.fromEntries(Object.entries(some).map(([k, v]) => [k, [v]])) })
+    refused(flags({ '--raft': 'a:1' }), /--raft: .*no peers are given; .*--peers 1@host:port/)
+    refused(flags({ '--cluster-secret-file': 'x' }), /--cluster-secret-file: .*no peers/)
+    refused(flags({ '--peers': peers, '--node-id': '4' }), /--peers: .*id 4.*not in the list/)
+    refused(flags({ '--peers': '127.0.0.1:9192' }), /names no node; write each as id@host:port/)
+    refused(flags({ '--peers': '1@a:1,' }), /"" names no node/)
+    refused(flags({ '--peers': '1@a' }), /a has no port/)
+    refused(flags({ '--peers': '1@a:1', '--raft': 'a' }), /--raft: a has no port/)
   })
 })

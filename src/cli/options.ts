@@ -7,6 +7,7 @@ import {
   type ConfigTable,
   enumConfig,
   intConfig,
+  listConfig,
   stringConfig,
 } from '../base/config/definition.ts'
 
@@ -37,6 +38,24 @@ export const processSettings = {
     default: '127.0.0.1:6092',
     importance: 'high',
     documentation: `Where HTTP answers /livez and /readyz, as host:port; ${HTTP_OFF}: nowhere.`,
+  }),
+  raft: stringConfig({
+    default: '',
+    importance: 'high',
+    documentation:
+      'Where this node listens for its peers, as host:port; absent: at its own address of the list of peers.',
+  }),
+  peers: listConfig({
+    default: [],
+    importance: 'high',
+    documentation:
+      'Every node of the cluster as id@host:port, this one too, the same list on every node; absent: this node is alone.',
+  }),
+  'cluster.secret.file': stringConfig({
+    default: '',
+    importance: 'high',
+    documentation:
+      'A file that holds the secret that all nodes of the cluster share. Needed unless all of them are on this machine.',
   }),
   'port.base': intConfig({
     default: 0,
@@ -71,6 +90,14 @@ const flags: Readonly<Record<string, SettingFlag>> = {
     'address that clients are told to connect to, by listener name',
   ),
   http: one('--http', '<host:port>', `address for HTTP health checks, or ${HTTP_OFF}`),
+  raft: one('--raft', '<host:port>', 'address for the other nodes of the cluster'),
+  peers: one('--peers', '<id@host:port,...>', 'all nodes of the cluster, this one too'),
+  'cluster.secret.file': one(
+    '--cluster-secret-file',
+    '<path>',
+    'file with the secret that all nodes of the cluster share',
+  ),
+  'broker.rack': one('--rack', '<name>', 'nodes of one rack fail together'),
   'port.base': one('--port-base', '<port>', 'Kafka on this port, HTTP on the next'),
   'logging.level': one('--log-level', '<level>', 'least level of log lines'),
   'logging.format': one('--log-format', '<format>', 'text or json'),

@@ -3,6 +3,7 @@
 
 import { flushCompileCache } from 'node:module'
 import type { RunningNode, StartWorld } from './commands/start.ts'
+import { readSecretFile } from '../env/node/secret-file.ts'
 import { onSignal } from '../env/node/signals.ts'
 import { terminalAsk } from './ask.ts'
 
@@ -19,10 +20,17 @@ export function realWorld(): StartWorld {
       const { nodeEnv } = await import('../env/node/node-env.ts')
       return nodeEnv({ log })
     },
+    readSecret: readSecretFile,
     startNode: async ({ log: _, ...options }, env): Promise<RunningNode> => {
       const { Chronik } = await import('../server/chronik.ts')
-      const { http, ...rest } = options
-      const node = await Chronik.start({ ...rest, ...(http === undefined ? {} : { http }), env })
+      const { http, cluster, rack, ...rest } = options
+      const node = await Chronik.start({
+        ...rest,
+        ...(http === undefined ? {} : { http }),
+        ...(cluster === undefined ? {} : { cluster }),
+        ...(rack === undefined ? {} : { rack }),
+        env,
+      })
       // Node writes its compile cache when it exits; a node that is killed would leave the next start without one.
       const flush = env.timers.after(COMPILE_CACHE_FLUSH_MS, flushCompileCache)
       return {

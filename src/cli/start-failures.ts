@@ -1,15 +1,15 @@
 // Why a node could not start, said so that the person at the terminal knows what to do.
 
+import { hostPort } from '../base/hosts.ts'
 import { DiskError } from '../env/disk.ts'
 import { NetError } from '../env/network.ts'
 import { OptionsError } from '../server/options.ts'
 import { StoreError } from '../storage/store.ts'
 import { Failure } from './failure.ts'
-import { formatAddress } from './options-listeners.ts'
-import type { StartOptions } from './options-start.ts'
+import type { NodeOptions } from './options-start.ts'
 
 /** What to throw instead of `error`; the error itself where it is a defect rather than something to mend. */
-export function explainStartFailure(error: unknown, options: StartOptions): unknown {
+export function explainStartFailure(error: unknown, options: NodeOptions): unknown {
   const message =
     error instanceof NetError
       ? explainNet(error, options)
@@ -21,14 +21,16 @@ export function explainStartFailure(error: unknown, options: StartOptions): unkn
   return message === undefined ? error : new Failure(message, { cause: error })
 }
 
-function explainNet(error: NetError, options: StartOptions): string | undefined {
+function explainNet(error: NetError, options: NodeOptions): string | undefined {
   const address = /^listen on (.+?): /.exec(error.message)?.[1]
   if (address === undefined) return undefined
-  const { http } = options
-  const isHttp = http !== undefined && address === formatAddress(http)
-  const elsewhere = isHttp
-    ? 'answer HTTP elsewhere with --http host:port, or not at all with --http off'
-    : 'listen elsewhere with --kafka host:port, or move all ports with --port-base port'
+  const { http, cluster } = options
+  const elsewhere =
+    http !== undefined && address === hostPort(http)
+      ? 'answer HTTP elsewhere with --http host:port, or not at all with --http off'
+      : cluster !== undefined && address === hostPort(cluster.raft)
+        ? 'give the node another Raft port in --peers, on every node'
+        : 'listen elsewhere with --kafka host:port, or move all ports with --port-base port'
   switch (error.code) {
     case 'EADDRINUSE':
       return `${address} is in use by another program; stop that one, or ${elsewhere}`

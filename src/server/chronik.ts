@@ -103,9 +103,14 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   const { nodeId: id = 1, listeners = DEFAULT_LISTENERS } = options
   const nodeId = asNodeId(id)
   const given = checkOptions(options)
+  if (options.cluster !== undefined && options.cluster.peers.length > 1) {
+    throw new OptionsError(
+      'peers: nodes of this version do not form clusters; list this node alone',
+    )
+  }
   const env = options.env ?? (await realEnv())
   const dataDir = options.dataDir ?? (await ownDirectory(closing))
-  const staticConfigs = staticConfigTexts(given, { nodeId, dataDir, listeners })
+  const staticConfigs = staticConfigTexts(given, { nodeId, dataDir, listeners, rack: options.rack })
   const config = resolveBrokerConfigs({ staticBroker: staticConfigs })
 
   const store = await openStore(env, {
@@ -148,7 +153,12 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('broker', () => broker.close())
   await broker.open()
   const bound = advertise(listeners, await broker.bind())
-  await register(controller, { nodeId, directoryId: store.directoryId, listeners: bound })
+  await register(controller, {
+    nodeId,
+    directoryId: store.directoryId,
+    listeners: bound,
+    rack: options.rack ?? null,
+  })
   broker.serve()
   const http = await serveHealth(options, closing)
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
@@ -207,12 +217,13 @@ async function register(
     readonly nodeId: NodeId
     readonly directoryId: string
     readonly listeners: readonly NodeListener[]
+    readonly rack: string | null
   },
 ): Promise<void> {
   const result = await controller.registerBroker({
     nodeId: node.nodeId,
     directoryId: node.directoryId,
-    rack: null,
+    rack: node.rack,
     listeners: node.listeners.map(({ name, advertisedHost, advertisedPort }) => ({
       name,
       host: advertisedHost,

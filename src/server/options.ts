@@ -1,9 +1,11 @@
 // What a node is started with. The command line and embedding programs give the same options, checked the same way.
 
 import type { ConfigTexts } from '../base/config/resolve.ts'
+import { hostPort } from '../base/hosts.ts'
 import { validateBrokerConfigs } from '../base/config/validate.ts'
 import type { Env } from '../env/env.ts'
 import type { StoreOptions } from '../storage/options.ts'
+import { type ClusterOptions, clusterProblem } from './cluster-options.ts'
 
 export interface ListenerOptions {
   /** As in Kafka's `listeners`: clients of a listener are told the addresses of the listeners of that name. */
@@ -23,6 +25,10 @@ export interface ChronikOptions {
   readonly dataDir?: string
   /** Absent: one named PLAINTEXT on a free port of 127.0.0.1. */
   readonly listeners?: readonly ListenerOptions[]
+  /** The nodes of the cluster; absent: this one is alone. */
+  readonly cluster?: ClusterOptions
+  /** Kafka's `broker.rack`: nodes of one rack fail together, so replicas are spread over racks. */
+  readonly rack?: string
   /** Where `/livez` and `/readyz` are answered; absent: nowhere. */
   readonly http?: { readonly host: string; readonly port: number }
   /** Broker configs by Kafka's names, as text: `{ 'num.partitions': '4' }`. */
@@ -44,16 +50,18 @@ const HELD_BY_OPTIONS: Readonly<Record<string, keyof ChronikOptions>> = {
   'log.dirs': 'dataDir',
   listeners: 'listeners',
   'advertised.listeners': 'listeners',
+  'broker.rack': 'rack',
 }
 
 export const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
   { name: 'PLAINTEXT', host: '127.0.0.1', port: 0 },
 ]
 
-/** Throws OptionsError for an unknown or invalid config, and for listeners that can't be told apart. */
+/** Throws OptionsError for an unknown or invalid config, listeners that can't be told apart, and a list of peers that can't work. */
 export function checkOptions({
   nodeId = 1,
   listeners = DEFAULT_LISTENERS,
+  cluster,
   config = {},
 }: ChronikOptions): ConfigTexts {
   if (!Number.isInteger(nodeId) || nodeId < 0 || nodeId > 2 ** 31 - 1) {
@@ -62,6 +70,8 @@ export function checkOptions({
   if (listeners.length === 0) throw new OptionsError('listeners: give at least one')
   const names = new Set(listeners.map(({ name }) => name))
   if (names.size < listeners.length) throw new OptionsError('listeners: two have the same name')
+  const problem = cluster === undefined ? undefined : clusterProblem(nodeId, cluster)
+  if (problem !== undefined) throw new OptionsError(problem)
   for (const [name, option] of Object.entries(HELD_BY_OPTIONS)) {
     if (Object.hasOwn(config, name)) throw new OptionsError(`config ${name}: give it as ${option}`)
   }
@@ -78,6 +88,7 @@ export function staticConfigTexts(
     readonly nodeId: number
     readonly dataDir: string
     readonly listeners: readonly ListenerOptions[]
+    readonly rack?: string | undefined
   },
 ): ConfigTexts {
   const advertised = node.listeners.filter(({ advertisedHost }) => advertisedHost !== undefined)
@@ -97,9 +108,10 @@ export function staticConfigTexts(
         )
         .join(),
     ],
+    ...(node.rack === undefined ? [] : ([['broker.rack', node.rack]] as const)),
   ])
 }
 
 function addressText(name: string, host: string, port: number): string {
-  return `${name}://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `${name}://${hostPort({ host, port })}`
 }

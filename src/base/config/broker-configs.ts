@@ -43,6 +43,10 @@ export const brokerConfigs = {
     importance: 'high',
     documentation: 'What clients are told to connect to, NAME://host:port; empty: as listeners.',
   }),
+  'broker.rack': stringConfig({
+    default: '',
+    documentation: 'Nodes of one rack fail together; replicas are spread over racks. Empty: none.',
+  }),
   'num.partitions': intConfig({
     default: 1,
     min: 1,

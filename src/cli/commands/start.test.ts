@@ -7,12 +7,13 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DiskError } from '../../env/disk.ts'
+import { readSecretFile } from '../../env/node/secret-file.ts'
 import { nodeEnv } from '../../env/node/node-env.ts'
 import { NetError } from '../../env/network.ts'
 import { runProgram } from '../program.ts'
 import { REPEAT_MS } from '../stopping.ts'
 import { type RunningNode, startCommand, type StartWorld } from './start.ts'
-import type { StartOptions } from '../options-start.ts'
+import type { NodeOptions } from '../options-start.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'chronik-start-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -31,7 +32,7 @@ class FakeWorld implements StartWorld {
   readonly printed: string[] = []
   readonly said: string[] = []
   ask: StartWorld['ask'] = undefined
-  options: StartOptions | undefined
+  options: NodeOptions | undefined
   exitCode: number | undefined
   stopMs = 0
   failure: Error | undefined
@@ -41,6 +42,7 @@ class FakeWorld implements StartWorld {
 
   readonly makeEnv: StartWorld['makeEnv'] = async (log) =>
     nodeEnv({ log: { ...log, write: () => {} } })
+  readonly readSecret = readSecretFile
   readonly print = (text: string): void => void this.printed.push(text)
   readonly say = (text: string): void => void this.said.push(text)
   readonly signals = {
@@ -62,7 +64,7 @@ class FakeWorld implements StartWorld {
     }
   }
 
-  readonly startNode = async (options: StartOptions): Promise<RunningNode> => {
+  readonly startNode = async (options: NodeOptions): Promise<RunningNode> => {
     this.options = options
     if (this.failure !== undefined) throw this.failure
     setImmediate(() => this.onStarted())
@@ -138,6 +140,57 @@ describe('starting', () => {
     const world = new FakeWorld()
     await run(world, '--kafka', '0.0.0.0:1', '--advertised-kafka', 'example.org')
     assert.match(world.said[0] ?? '', /warning: 0\.0\.0\.0:1 .*no TLS, SASL or ACL/)
+  })
+})
+
+describe('a member of a cluster', () => {
+  const peers = '1@127.0.0.1:9192,2@127.0.0.1:9193,3@127.0.0.1:9194'
+  const secretFile = (text: string, mode = 0o600): string => {
+    const path = join(folder, `secret-${text.trim().length}-${mode}`)
+    writeFileSync(path, text, { mode })
+    return path
+  }
+
+  test('is started with its peers, its rack and the secret', async () => {
+    const world = new FakeWorld()
+    const secret = secretFile('0123456789abcdef\n')
+    const { code } = await run(
+      world,
+      ...['--peers', peers, '--raft', '127.0.0.1:9192', '--rack', 'a'],
+      ...['--cluster-secret-file', secret],
+    )
+    assert.equal(code, 0)
+    assert.equal(world.options?.cluster?.secret, '0123456789abcdef')
+    assert.deepEqual(world.options?.cluster?.raft, { host: '127.0.0.1', port: 9192 })
+    assert.equal(world.options?.cluster?.peers.length, 3)
+    assert.equal(world.options?.rack, 'a')
+    assert.deepEqual(world.said, ['stopping (SIGTERM) …', 'stopped'])
+  })
+
+  test('warns of an even number, and of a secret that everybody can read', async () => {
+    const world = new FakeWorld()
+    const secret = secretFile('0123456789abcdefg', 0o644)
+    const two = peers.slice(0, peers.lastIndexOf(','))
+    await run(world, '--peers', two, '--cluster-secret-file', secret)
+    assert.match(world.said[0] ?? '', /warning: every user .* chmod 600 /)
+    assert.match(world.said[1] ?? '', /warning: 2 nodes survive the loss of 0/)
+  })
+
+  test('is refused with what to do', async () => {
+    const refused = async (code: number, message: RegExp, ...args: string[]) => {
+      const outcome = await run(new FakeWorld(), ...args)
+      assert.equal(outcome.code, code)
+      assert.match(outcome.errors, message)
+    }
+    const second = ['--node-id', '2', '--peers', peers]
+    await refused(2, /Raft port is 9192; make them/, ...second, '--raft', '127.0.0.1:9192')
+    await refused(2, /a:1 can be reached.*--cluster-secret-file/, '--peers', '1@a:1,2@b:1')
+    const secret = (path: string) => ['--peers', peers, '--cluster-secret-file', path]
+    await refused(1, /there is no cluster secret file .*none; make one/, ...secret('none'))
+    await refused(1, /is empty; make one with/, ...secret(secretFile(' \n')))
+    await refused(2, /has 5 characters and needs at least 16/, ...secret(secretFile('short')))
+    await refused(1, /can't read .*more than 4096/, ...secret(secretFile('x'.repeat(5000))))
+    await refused(1, /can't read the cluster secret file/, ...secret(folder))
   })
 })
 

@@ -1,13 +1,15 @@
 // `chronik start`: runs a node until it is told to stop.
 
 import { Command, Option } from 'commander'
+import { hostPort, isLoopback } from '../../base/hosts.ts'
 import type { Env } from '../../env/env.ts'
 import { banner } from '../banner.ts'
 import { usage } from '../failure.ts'
+import { clusterOptions, type SecretReader } from '../cluster-secret.ts'
 import { readConfigFile } from '../options-file.ts'
 import { gather } from '../options-gather.ts'
-import { type Address, formatAddress, isLoopback } from '../options-listeners.ts'
-import { type StartOptions, startOptions } from '../options-start.ts'
+import type { Address } from '../options-listeners.ts'
+import { type NodeOptions, type StartOptions, startOptions } from '../options-start.ts'
 import { CONFIG_ENVIRONMENT, settings } from '../options.ts'
 import { realWorld } from '../real-world.ts'
 import { holdsData, resetData } from '../reset.ts'
@@ -27,7 +29,8 @@ export interface StartWorld {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly workingDirectory: string
   readonly makeEnv: (log: StartOptions['log']) => Promise<Env>
-  readonly startNode: (options: StartOptions, env: Env) => Promise<RunningNode>
+  readonly readSecret: SecretReader
+  readonly startNode: (options: NodeOptions, env: Env) => Promise<RunningNode>
   readonly signals: Signals
   readonly exitNow: ExitNow
   readonly print: (text: string) => void
@@ -110,7 +113,7 @@ async function start(given: Given, world: StartWorld): Promise<void> {
   world.say('stopped')
 }
 
-async function readOptions(given: Given, world: StartWorld): Promise<StartOptions> {
+async function readOptions(given: Given, world: StartWorld): Promise<NodeOptions> {
   const flags = settings.flatMap(({ flag }) => {
     const values = flag === undefined ? undefined : given[camelCase(flag.name)]
     return flag === undefined || values === undefined ? [] : [[flag.name, values] as const]
@@ -131,12 +134,23 @@ async function readOptions(given: Given, world: StartWorld): Promise<StartOption
       file,
     }),
   )
-  return { ...options, dataDir: absolute(options.dataDir, world) }
+  const { nodeId, cluster, dataDir } = options
+  return {
+    ...options,
+    dataDir: absolute(dataDir, world),
+    cluster:
+      cluster === undefined
+        ? undefined
+        : await clusterOptions(nodeId, cluster, {
+            ...world,
+            absolute: (file) => absolute(file, world),
+          }),
+  }
 }
 
-function warnOfOpenListeners(options: StartOptions, world: StartWorld): void {
+function warnOfOpenListeners(options: NodeOptions, world: StartWorld): void {
   const all = [...options.listeners, ...(options.http === undefined ? [] : [options.http])]
-  const open = all.filter(({ host }) => !isLoopback(host)).map(formatAddress)
+  const open = all.filter(({ host }) => !isLoopback(host)).map(hostPort)
   if (open.length === 0) return
   world.say(
     `warning: ${open.join(' and ')} can be reached from outside this machine, and there is no TLS, SASL or ACL yet: ` +
