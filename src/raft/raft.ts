@@ -623,7 +623,14 @@ export class Raft<B extends BatchRef = BatchRef> {
     if (!log.holds(message.prev)) {
       const { end, logStart } = log
       const epochs = log.epochs.entries.slice()
-      this.#send(from, { kind: 'mismatch', term: this.term, prev: message.prev, end, epochs, logStart })
+      this.#send(from, {
+        kind: 'mismatch',
+        term: this.term,
+        prev: message.prev,
+        end,
+        epochs,
+        logStart,
+      })
       return
     }
     this.#verify(this.#take(message))
@@ -640,7 +647,10 @@ export class Raft<B extends BatchRef = BatchRef> {
     const log = this.#log
     let at = prev
     for (const { epoch, start } of starts) {
-      assert(epoch > at.epoch && start === at.offset, `epoch start (${epoch}, ${start}) out of place`)
+      assert(
+        epoch > at.epoch && start === at.offset,
+        `epoch start (${epoch}, ${start}) out of place`,
+      )
       if (!log.hasEpoch(epoch)) {
         if (comparePositions(log.end, at) > 0) this.#cut(at)
         log.startEpoch(epoch)
