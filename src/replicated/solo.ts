@@ -90,7 +90,7 @@ export class SoloLogHost implements LogHost {
       const stored = this.#store.get(spec.id) ?? this.#store.create(spec.id, { directory, config })
       stored.configure(config)
       const term = Math.max(stored.hardState.term, stored.epochs.last, 0) + 1
-      stored.saveHardState({ term, votedFor: this.nodeId })
+      stored.saveHardState({ term, votedFor: this.nodeId, suspect: false })
       await this.#store.flush()
       assert(
         stored.durableHardState.term === term,

@@ -6,18 +6,29 @@
 
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { asLeaderEpoch, asLogId, asOffset } from '../base/brand.ts'
+import { asLogId, asOffset } from '../base/brand.ts'
 import { EpochTable } from '../base/epoch-table.ts'
 import type { Disk } from '../env/disk.ts'
 import { ByteReader, ByteWriter, FormatError } from './byte-io.ts'
 import { readFileIfThere, writeFileWhole } from './files.ts'
 import type { Generation } from './journal-frame.ts'
-import { decodeConfig, decodeHardState, encodeConfig, encodeHardState } from './journal-record.ts'
+import {
+  decodeConfig,
+  decodeDescriptor,
+  decodeEpochs,
+  decodeHardState,
+  encodeConfig,
+  encodeDescriptor,
+  encodeEpochs,
+  encodeHardState,
+  NO_DESCRIPTOR,
+} from './journal-record.ts'
 import { LogState, type Piece } from './log-state.ts'
 import { NodeState } from './node-state.ts'
 
 export const CHECKPOINT_FILE = 'checkpoint'
-const VERSION = 1
+/** 2: descriptors, `suspect`, the highest removed tombstone, revisions of segments. */
+const VERSION = 2
 const MAGIC = 0x43484350
 const HEAD_BYTES = 16
 
@@ -86,7 +97,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const state = new NodeState()
   state.nextIncarnation = body.i64()
   for (let n = body.u32(); n > 0; n--) {
-    const log = decodeLog(body)
+    const log = decodeLog(body, version)
     state.logs.set(log.incarnation, log)
   }
   return { cursor, state }
@@ -97,14 +108,12 @@ function encodeLog(out: ByteWriter, log: LogState): void {
   out.string(log.id)
   out.string(log.directory)
   encodeConfig(out, log.config)
+  encodeDescriptor(out, log.descriptor)
   encodeHardState(out, log.hardState)
   out.i64(log.logStart)
   out.i64(log.endOffset)
-  out.u32(log.epochs.entries.length)
-  for (const entry of log.epochs.entries) {
-    out.i32(entry.epoch)
-    out.i64(entry.start)
-  }
+  out.i64(log.tombstonesRemovedBelow)
+  encodeEpochs(out, log.epochs.entries)
   out.u32(log.segments.length)
   for (const segment of log.segments) {
     out.i64(segment.baseOffset)
@@ -112,6 +121,7 @@ function encodeLog(out: ByteWriter, log: LogState): void {
     out.i64(segment.bytes)
     out.i64(segment.maxTimestampMs)
     out.i64(segment.firstTimestampMs)
+    out.i64(segment.revision)
     out.u8(segment.indexed ? 1 : 0)
   }
   out.u32(log.tail.length)
@@ -131,21 +141,20 @@ function encodePiece(out: ByteWriter, piece: Piece): void {
   out.u32(place.crc)
 }
 
-function decodeLog(input: ByteReader): LogState {
+function decodeLog(input: ByteReader, version: number): LogState {
+  const old = version < 2
   const log = new LogState({
     incarnation: input.i64(),
     id: asLogId(input.string()),
     directory: input.string(),
     config: decodeConfig(input),
+    descriptor: old ? NO_DESCRIPTOR : decodeDescriptor(input),
   })
-  log.hardState = decodeHardState(input)
+  log.hardState = decodeHardState(input, !old)
   log.logStart = asOffset(input.i64())
   log.endOffset = asOffset(input.i64())
-  const epochs = []
-  for (let n = input.u32(); n > 0; n--) {
-    epochs.push({ epoch: asLeaderEpoch(input.i32()), start: asOffset(input.i64()) })
-  }
-  log.epochs = new EpochTable(epochs)
+  if (!old) log.tombstonesRemovedBelow = asOffset(input.i64())
+  log.epochs = new EpochTable(decodeEpochs(input))
   for (let n = input.u32(); n > 0; n--) {
     log.segments.push({
       baseOffset: asOffset(input.i64()),
@@ -153,6 +162,7 @@ function decodeLog(input: ByteReader): LogState {
       bytes: input.i64(),
       maxTimestampMs: input.i64(),
       firstTimestampMs: input.i64(),
+      revision: old ? 0 : input.i64(),
       indexed: input.u8() === 1,
     })
   }

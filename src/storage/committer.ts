@@ -12,7 +12,7 @@ import { RECORD_BYTES_MAX, type JournalRecord } from './journal-record.ts'
 import type { JournalSlots } from './journal-slots.ts'
 import type { Log } from './log.ts'
 import { leadingAppends } from './log.ts'
-import type { AppendOp, LogOp, Mark, TruncateOp } from './log-op.ts'
+import type { AppendOp, InstallOp, LogOp, Mark, TruncateOp } from './log-op.ts'
 import type { Piece } from './log-state.ts'
 import type { NodeState } from './node-state.ts'
 import type { HardState } from './store.ts'
@@ -27,16 +27,32 @@ export interface CommitHooks {
   unqueued(bytes: number): void
   /** There is no place for data, or not for this frame at all; `bytes` is what was wanted. */
   journalFull(bytes: number): void
-  /** Truncations, log starts and drops that are durable now: files may follow. */
+  /** Truncations, installs, log starts and drops that are durable now: files may follow. */
   filesMayFollow(log: Log): void
   /** After each group. */
   committed(logs: Iterable<Log>): void
 }
 
+/** Which operations wait for whoever works on the log's files, and are followed by work on them. */
+const FILES_FOLLOW: { readonly [K in LogOp['kind']]: boolean } = {
+  create: false,
+  append: false,
+  'epoch-start': false,
+  truncate: true,
+  install: true,
+  'log-start': true,
+  drop: true,
+  marker: false,
+}
+
+/** Id and folder of a log, encoded. */
+const NAME_BYTES_MAX = 1024
+const EPOCH_BYTES = 12
+
 interface Touched {
   marks: number
   hardState: HardState | undefined
-  /** A truncation, log start or drop was among the records. */
+  /** A truncation, install, log start or drop was among the records. */
   files: boolean
 }
 
@@ -147,17 +163,12 @@ export class Committer {
         this.#ready.add(log)
         return true
       }
-      if (
-        (op.kind === 'truncate' || op.kind === 'log-start' || op.kind === 'drop') &&
-        log.filesBusy
-      ) {
-        return true
-      }
+      if (FILES_FOLLOW[op.kind] && log.filesBusy) return true
       if (op.kind === 'truncate' && !this.#resolved(log)) return true
       if (op.kind === 'create' && !op.isFree()) return true
       const opened: boolean = compound || op.kind === 'truncate'
       if (op.kind === 'truncate' && !this.#compoundFits(group, log)) return this.#stall(log, group)
-      if (!opened && !this.#fits(group, op)) return this.#stall(log, group, op)
+      if (!opened && !this.#fits(group, log, op)) return this.#stall(log, group, op)
       log.queue.shift()
       this.#take(group, log, op)
       compound = opened
@@ -186,9 +197,14 @@ export class Committer {
       case 'truncate':
         this.#takeTruncate(group, log, op)
         break
+      case 'install':
+        this.#takeInstall(group, log, op)
+        break
       case 'log-start':
         this.#noteRemoved(log, op.offset)
         this.#add(group, log, { type: 'log-start', incarnation, offset: op.offset })
+        // What was in the journal only may have gone with it.
+        log.tail.markClean(log.cleanBelow)
         this.#filesFollow(group, log)
         break
       case 'drop':
@@ -238,6 +254,13 @@ export class Committer {
       offset,
       keptBytes,
     })
+  }
+
+  #takeInstall(group: Group, log: Log, op: InstallOp): void {
+    for (const segment of log.state.segments) log.cleanup.remove.add(segment.baseOffset)
+    log.cleanup.cut = undefined
+    this.#filesFollow(group, log)
+    this.#add(group, log, { type: 'install', incarnation: log.incarnation, ...op.to })
   }
 
   #noteRemoved(log: Log, offset: number): void {
@@ -350,6 +373,8 @@ export class Committer {
   #resolved(log: Log): boolean {
     let cutTo: number = log.state.fileEnd
     for (const op of log.queue) {
+      // What comes after it cuts nothing that is there now.
+      if (op.kind === 'install') return true
       if (op.kind !== 'truncate' || op.to.offset >= cutTo) continue
       cutTo = op.to.offset
       if (op.keptBytes !== undefined || log.state.keptBytes(op.to.offset) !== undefined) continue
@@ -364,13 +389,10 @@ export class Committer {
     return group.frame.bytesWith(RECORD_BYTES_MAX, op.piece.bytes) > this.#groupBytesMax
   }
 
-  #fits(group: Group, op: LogOp): boolean {
+  #fits(group: Group, log: Log, op: LogOp): boolean {
     if (op.kind === 'marker') return true
     const { frame } = group
-    if (op.kind === 'append') {
-      return this.#slots.fits(frame.bytesWith(RECORD_BYTES_MAX, op.piece.bytes), false)
-    }
-    return this.#slots.fits(frame.bytesWith(RECORD_BYTES_MAX + 1024, 0), true)
+    return this.#slots.fits(frame.bytesWith(...opBytes(log, op)), op.kind !== 'append')
   }
 
   #compoundFits(group: Group, log: Log): boolean {
@@ -384,8 +406,8 @@ export class Committer {
       return false
     }
     this.#stalled.add(log)
-    const data = op?.kind === 'append' ? op.piece.bytes : compoundBytes(log)[1]
-    this.#hooks.journalFull(data + RECORD_BYTES_MAX * (log.queue.length + 8))
+    const [meta, data] = op === undefined ? compoundBytes(log) : opBytes(log, op)
+    this.#hooks.journalFull(meta + data + RECORD_BYTES_MAX * (log.queue.length + 8))
     return false
   }
 
@@ -403,12 +425,27 @@ export class Committer {
 /** What of the log goes into one frame with a truncation at its queue's front: bytes of records and of data. */
 function compoundBytes(log: Log): [number, number] {
   let meta = 0
-  let bytes = 0
+  let data = 0
   for (const op of log.queue) {
-    meta += RECORD_BYTES_MAX
-    if (op.kind === 'append') bytes += op.piece.bytes
+    const bytes = opBytes(log, op)
+    meta += bytes[0]
+    data += bytes[1]
   }
-  return [meta, bytes]
+  return [meta, data]
+}
+
+/** What an operation takes at most in a frame: bytes of records and of data. */
+function opBytes(log: Log, op: LogOp): [number, number] {
+  switch (op.kind) {
+    case 'append':
+      return [RECORD_BYTES_MAX, op.piece.bytes]
+    case 'create':
+      return [RECORD_BYTES_MAX + NAME_BYTES_MAX + log.descriptor.length, 0]
+    case 'install':
+      return [RECORD_BYTES_MAX + EPOCH_BYTES * op.to.epochs.length, 0]
+    default:
+      return [RECORD_BYTES_MAX, 0]
+  }
 }
 
 function rangeOf(piece: Piece): Pick<Piece, 'base' | 'end' | 'maxTimestampMs' | 'bytes'> {

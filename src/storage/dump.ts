@@ -2,6 +2,7 @@
 // functions of the bytes: nothing is opened or repaired, and damage is a line like any other.
 
 import { crc32c } from '../base/crc32c.ts'
+import type { EpochStart } from '../base/epoch-table.ts'
 import {
   ATTRIBUTES_AT,
   attributesAt,
@@ -114,12 +115,12 @@ export function* dumpCheckpoint(bytes: Uint8Array): Generator<string> {
 }
 
 function* dumpLog(log: LogState): Generator<string> {
-  const { term, votedFor } = log.hardState
+  const { term, votedFor, suspect } = log.hardState
   yield [
-    `log ${log.id}  folder ${log.directory}  term ${term}  vote ${votedFor ?? 'none'}`,
-    `offsets ${log.logStart}..${log.endOffset}`,
+    `log ${log.id}  folder ${log.directory}  term ${term}  vote ${votedFor ?? 'none'}${suspect ? '  SUSPECT' : ''}`,
+    `descriptor of ${log.descriptor.length} bytes  offsets ${log.logStart}..${log.endOffset}`,
   ].join('  ')
-  yield `  epochs ${log.epochs.entries.map((entry) => `${entry.epoch}@${entry.start}`).join(' ')}`
+  yield `  epochs ${epochsText(log.epochs.entries)}`
   for (const segment of log.segments) {
     const { baseOffset, endOffset, bytes, maxTimestampMs } = segment
     yield `  segment ${baseOffset}..${endOffset}  ${bytes} bytes  max timestamp ${maxTimestampMs}`
@@ -138,8 +139,10 @@ function recordLine({ record, place }: ReadRecord): string {
       return `create ${log}  ${record.id} in ${record.directory}`
     case 'drop':
       return `drop ${log}`
-    case 'hard-state':
-      return `hard state ${log}  term ${record.hardState.term}  vote ${record.hardState.votedFor ?? 'none'}`
+    case 'hard-state': {
+      const { term, votedFor, suspect } = record.hardState
+      return `hard state ${log}  term ${term}  vote ${votedFor ?? 'none'}${suspect ? '  SUSPECT' : ''}`
+    }
     case 'epoch-start':
       return `epoch start ${log}  epoch ${record.epoch} at ${record.start}`
     case 'append':
@@ -156,9 +159,14 @@ function recordLine({ record, place }: ReadRecord): string {
       ].join('  ')
     case 'truncate':
       return `truncate ${log}  to epoch ${record.epoch}, offset ${record.offset}`
+    case 'install':
+      return `install ${log}  empty from ${record.logStart}, epochs ${epochsText(record.epochs)}`
     case 'log-start':
       return `log start ${log}  at ${record.offset}`
   }
 }
+
+const epochsText = (epochs: readonly EpochStart[]): string =>
+  epochs.map(({ epoch, start }) => `${epoch}@${start}`).join(' ')
 
 const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`

@@ -54,7 +54,8 @@ function batchAt([baseOffset, epoch, payloadBytes]: (typeof BATCHES)[number]): U
 }
 
 async function write(store: Store): Promise<void> {
-  const log = store.create(asLogId('a'), { directory: 'topic-0', config: CONFIG })
+  const descriptor = Buffer.from('voters')
+  const log = store.create(asLogId('a'), { directory: 'topic-0', config: CONFIG, descriptor })
   log.startEpoch(asLeaderEpoch(1))
   const append = (which: number): void => {
     const batch = batchAt(BATCHES[which]!)
@@ -74,17 +75,52 @@ async function write(store: Store): Promise<void> {
     append(i)
     await store.flush()
   }
-  log.saveHardState({ term: 4, votedFor: asNodeId(2) })
+  log.saveHardState({ term: 4, votedFor: asNodeId(2), suspect: true })
   log.advanceLogStart(asOffset(2))
   store.create(asLogId('gone'), { directory: 'gone-0', config: CONFIG })
   await store.flush()
   store.drop(asLogId('gone'))
   store.create(asLogId('empty'), { directory: 'empty-0', config: CONFIG })
+  await writeInstalled(store)
   await log.snapshots.save(
     { epoch: asLeaderEpoch(3), offset: asOffset(10) },
     Buffer.from('a snapshot'),
   )
   await store.flush()
+}
+
+/** A log that was replaced by what starts further on. */
+async function writeInstalled(store: Store): Promise<void> {
+  const log = store.create(asLogId('installed'), { directory: 'installed-0', config: CONFIG })
+  log.startEpoch(asLeaderEpoch(1))
+  const old = testBatch({ baseOffset: 0, epoch: 1, payloadBytes: 2500 })
+  log.append(old, summarizeBatches(old))
+  await store.flush()
+  log.install({
+    logStart: asOffset(40),
+    epochs: [
+      { epoch: asLeaderEpoch(1), start: asOffset(0) },
+      { epoch: asLeaderEpoch(5), start: asOffset(40) },
+    ],
+  })
+  const batch = installedBatch()
+  log.append(batch, summarizeBatches(batch))
+  await store.flush()
+}
+
+const installedBatch = (): Uint8Array => testBatch({ baseOffset: 40, epoch: 5, payloadBytes: 70 })
+
+/** What came with later versions. */
+async function checkAdditions(store: Store, version: number): Promise<void> {
+  const log = store.get(asLogId('a'))
+  assert.equal(Buffer.from(log?.descriptor ?? []).toString(), version < 2 ? '' : 'voters')
+  assert.deepEqual(log?.hardState, { term: 4, votedFor: 2, suspect: version >= 2 })
+  if (version < 2) return
+  const installed = store.get(asLogId('installed'))
+  assert.ok(installed !== undefined)
+  assert.equal(installed.logStart, 40)
+  assert.deepEqual(installed.end, { epoch: 5, offset: 41 })
+  assert.deepEqual(await readAll(installed), Buffer.from(installedBatch()))
 }
 
 async function readAll(log: StoredLog): Promise<Buffer> {
@@ -135,12 +171,13 @@ for (const version of readdirSync(FIXTURES)) {
       for (const round of ['as it is', 'after a clean stop']) {
         const store = await openStore(nodeEnv(), { ...SIZES, directory: copy })
         const ids = [...store.logs()].map((log) => log.id).toSorted()
-        assert.deepEqual(ids, ['a', 'empty'], round)
+        const expected = ['a', 'empty', 'installed'].slice(0, version === 'v1' ? 2 : 3)
+        assert.deepEqual(ids, expected, round)
         const log = store.get(asLogId('a'))
         assert.ok(log !== undefined)
         assert.deepEqual(log.end, { epoch: 3, offset: 14 })
         assert.equal(log.logStart, 2)
-        assert.deepEqual(log.hardState, { term: 4, votedFor: 2 })
+        await checkAdditions(store, Number(version.slice(1)))
         assert.deepEqual(
           log.epochs.entries.map(({ epoch, start }) => [epoch, start]),
           [
@@ -159,7 +196,7 @@ for (const version of readdirSync(FIXTURES)) {
 }
 
 test('every file of a data directory can be dumped', () => {
-  const root = join(FIXTURES, 'v1')
+  const root = join(FIXTURES, `v${STORAGE_VERSION}`)
   const lines = (path: string, dump: (bytes: Uint8Array) => Iterable<string>): string =>
     [...dump(readFileSync(join(root, path)))].join('\n')
   assert.match(lines('checkpoint', dumpCheckpoint), /^generation 1 {2}next LSN/)
@@ -174,6 +211,7 @@ test('every file of a data directory can be dumped', () => {
     'hard state',
     'log start',
     'drop',
+    'install',
   ]) {
     assert.match(journal, new RegExp(`\\n {2}${word} log `), word)
   }

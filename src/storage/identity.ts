@@ -10,7 +10,7 @@ import { StoreError } from './store.ts'
 export const IDENTITY_FILE = 'chronik.json'
 const FORMAT = 'chronik-data'
 /** Of the data directory as a whole. */
-export const STORAGE_VERSION = 1
+export const STORAGE_VERSION = 2
 
 /** Undefined when the directory was not formatted. */
 export async function readIdentity(disk: Disk, directory: string): Promise<string | undefined> {

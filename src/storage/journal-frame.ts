@@ -12,7 +12,8 @@
 import { crc32c } from '../base/crc32c.ts'
 import { ByteReader, ByteWriter, FormatError } from './byte-io.ts'
 
-export const JOURNAL_VERSION = 1
+/** 2: creation with a descriptor, hard state with `suspect`, install. */
+export const JOURNAL_VERSION = 2
 export const SLOT_HEAD_BYTES = 64
 export const FRAME_HEAD_BYTES = 48
 const SLOT_MAGIC = 0x4348524a

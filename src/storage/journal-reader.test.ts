@@ -171,7 +171,7 @@ test('a newer journal version is refused with both numbers', () => {
     SLOT_HEAD_BYTES - 4,
     crc32c(newer.subarray(0, SLOT_HEAD_BYTES - 4)),
   )
-  assert.throws(() => decodeSlotHead(newer), /version 9 is newer than 1/)
+  assert.throws(() => decodeSlotHead(newer), /version 9 is newer than 2/)
 })
 
 test('a head that is torn is no head', () => {

@@ -3,10 +3,12 @@
 // record order; the record carries the blob's length and CRC.
 //
 // Layout of one record (big-endian): type u8, incarnation i64, then the fields in the order of the interfaces below.
-// Format version 1; the version stands in the head of each journal file.
+// The format's version stands in the head of each journal file. A type's layout never changes: a record that needs other
+// fields gets a new type, and the old one is still read.
 
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../base/brand.ts'
 import type { LeaderEpoch, LogId, Offset } from '../base/brand.ts'
+import type { EpochStart } from '../base/epoch-table.ts'
 import { FormatError, type ByteReader, type ByteWriter } from './byte-io.ts'
 import type { HardState, LogConfig } from './store.ts'
 
@@ -17,6 +19,7 @@ export interface CreateRecord {
   /** Folder name below `logs/`, with the incarnation in it. */
   readonly directory: string
   readonly config: LogConfig
+  readonly descriptor: Uint8Array
 }
 
 export interface DropRecord {
@@ -79,6 +82,14 @@ export interface TruncateRecord {
   readonly keptBytes: number
 }
 
+/** The whole log is replaced by an empty one at `logStart`. */
+export interface InstallRecord {
+  readonly type: 'install'
+  readonly incarnation: number
+  readonly logStart: Offset
+  readonly epochs: readonly EpochStart[]
+}
+
 export interface LogStartRecord {
   readonly type: 'log-start'
   readonly incarnation: number
@@ -93,21 +104,26 @@ export type JournalRecord =
   | BytesRecord
   | ExtentRecord
   | TruncateRecord
+  | InstallRecord
   | LogStartRecord
 
 const TYPES: { readonly [K in JournalRecord['type']]: number } = {
-  create: 1,
+  create: 10,
   drop: 2,
-  'hard-state': 3,
+  'hard-state': 11,
   'epoch-start': 4,
   append: 5,
   copy: 6,
   extent: 7,
   truncate: 8,
   'log-start': 9,
+  install: 12,
 }
+/** As version 1 of the journal had them: without a descriptor, and without `suspect`. */
+const OLD_CREATE = 1
+const OLD_HARD_STATE = 3
 
-/** Upper bound of a record's encoded size without its id and directory. */
+/** Upper bound of a record's encoded size without its id, directory, descriptor and epochs. */
 export const RECORD_BYTES_MAX = 128
 
 export function encodeRecord(out: ByteWriter, record: JournalRecord): void {
@@ -118,6 +134,7 @@ export function encodeRecord(out: ByteWriter, record: JournalRecord): void {
       out.string(record.id)
       out.string(record.directory)
       encodeConfig(out, record.config)
+      encodeDescriptor(out, record.descriptor)
       return
     case 'drop':
       return
@@ -152,6 +169,10 @@ export function encodeRecord(out: ByteWriter, record: JournalRecord): void {
       out.i64(record.offset)
       out.i64(record.keptBytes)
       return
+    case 'install':
+      out.i64(record.logStart)
+      encodeEpochs(out, record.epochs)
+      return
     case 'log-start':
       out.i64(record.offset)
   }
@@ -163,17 +184,22 @@ export function decodeRecord(input: ByteReader): JournalRecord {
   const incarnation = input.i64()
   switch (type) {
     case TYPES.create:
+    case OLD_CREATE:
       return {
         type: 'create',
         incarnation,
         id: asLogId(input.string()),
         directory: input.string(),
         config: decodeConfig(input),
+        descriptor: type === OLD_CREATE ? NO_DESCRIPTOR : decodeDescriptor(input),
       }
     case TYPES.drop:
       return { type: 'drop', incarnation }
     case TYPES['hard-state']:
-      return { type: 'hard-state', incarnation, hardState: decodeHardState(input) }
+    case OLD_HARD_STATE: {
+      const withSuspect = type !== OLD_HARD_STATE
+      return { type: 'hard-state', incarnation, hardState: decodeHardState(input, withSuspect) }
+    }
     case TYPES['epoch-start']:
       return {
         type: 'epoch-start',
@@ -193,6 +219,13 @@ export function decodeRecord(input: ByteReader): JournalRecord {
         epoch: asLeaderEpoch(input.i32()),
         offset: asOffset(input.i64()),
         keptBytes: input.i64(),
+      }
+    case TYPES.install:
+      return {
+        type: 'install',
+        incarnation,
+        logStart: asOffset(input.i64()),
+        epochs: decodeEpochs(input),
       }
     case TYPES['log-start']:
       return { type: 'log-start', incarnation, offset: asOffset(input.i64()) }
@@ -236,12 +269,43 @@ function decodeExtent(input: ByteReader, incarnation: number): ExtentRecord {
 export function encodeHardState(out: ByteWriter, state: HardState): void {
   out.i64(state.term)
   out.i64(state.votedFor ?? -1)
+  out.u8(state.suspect ? 1 : 0)
 }
 
-export function decodeHardState(input: ByteReader): HardState {
+/** What was written before there was `suspect` ends with the vote. */
+export function decodeHardState(input: ByteReader, withSuspect: boolean): HardState {
   const term = input.i64()
   const votedFor = input.i64()
-  return { term, votedFor: votedFor === -1 ? undefined : asNodeId(votedFor) }
+  const suspect = withSuspect && input.u8() !== 0
+  return { term, votedFor: votedFor === -1 ? undefined : asNodeId(votedFor), suspect }
+}
+
+/** Of logs made before there were descriptors. */
+export const NO_DESCRIPTOR = new Uint8Array(0)
+
+export function encodeDescriptor(out: ByteWriter, descriptor: Uint8Array): void {
+  out.u32(descriptor.length)
+  out.bytes(descriptor)
+}
+
+export function decodeDescriptor(input: ByteReader): Uint8Array {
+  return new Uint8Array(input.bytes(input.u32()))
+}
+
+export function encodeEpochs(out: ByteWriter, epochs: readonly EpochStart[]): void {
+  out.u32(epochs.length)
+  for (const { epoch, start } of epochs) {
+    out.i32(epoch)
+    out.i64(start)
+  }
+}
+
+export function decodeEpochs(input: ByteReader): EpochStart[] {
+  const epochs: EpochStart[] = []
+  for (let n = input.u32(); n > 0; n--) {
+    epochs.push({ epoch: asLeaderEpoch(input.i32()), start: asOffset(input.i64()) })
+  }
+  return epochs
 }
 
 export function encodeConfig(out: ByteWriter, config: LogConfig): void {

@@ -24,7 +24,7 @@ test('who waits for a frame waits for its sync', async () => {
     nextLsn: 1,
   })
   const frame = writer.frame()
-  const hardState = { term: 3, votedFor: asNodeId(1) }
+  const hardState = { term: 3, votedFor: asNodeId(1), suspect: false }
   frame.add({ type: 'hard-state', incarnation: 1, hardState })
   host.stallDisk(1000)
   const committed = writer.commit(frame)

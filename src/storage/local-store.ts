@@ -5,6 +5,7 @@ import type { LogId } from '../base/brand.ts'
 import { Committer } from './committer.ts'
 import { FileCache } from './file-cache.ts'
 import { IndexStore } from './index-store.ts'
+import { NO_DESCRIPTOR } from './journal-record.ts'
 import type { JournalSlots } from './journal-slots.ts'
 import { JournalWriter } from './journal-writer.ts'
 import { Log, type LogHost } from './log.ts'
@@ -20,8 +21,9 @@ import { SegmentWriter } from './segment-writer.ts'
 import { SnapshotFiles } from './snapshots.ts'
 import { Space } from './space.ts'
 import {
+  DESCRIPTOR_BYTES_MAX,
   StoreError,
-  type LogConfig,
+  type CreateOptions,
   type Snapshots,
   type Store,
   type StoredLog,
@@ -149,17 +151,16 @@ export class LocalStore implements Store {
     return this.#logs.get(id)
   }
 
-  create(
-    id: LogId,
-    options: { readonly directory: string; readonly config: LogConfig },
-  ): StoredLog {
+  create(id: LogId, options: CreateOptions): StoredLog {
     this.#checkOpen()
+    const descriptor = (options.descriptor ?? NO_DESCRIPTOR).slice()
+    assert(descriptor.length <= DESCRIPTOR_BYTES_MAX, `descriptor of ${descriptor.length} bytes`)
     if (this.#logs.has(id)) throw new StoreError('exists', `log ${id} is there already`)
     if (this.#space.full) throw new StoreError('storage-full', 'the disk is full')
     const incarnation = this.#state.nextIncarnation++
     const directory = `${options.directory}.${incarnation}`
     const log = this.#newLog(
-      new LogState({ incarnation, id, directory, config: options.config }),
+      new LogState({ incarnation, id, directory, config: options.config, descriptor }),
       false,
     )
     this.#logs.set(id, log)

@@ -3,11 +3,12 @@
 import type { LeaderEpoch, Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
 import type { WritablePiece } from './segment-writer.ts'
+import type { InstallPoint } from './store.ts'
 
 /** What the log's durable position becomes once the change is durable, unless a truncation is pending then. */
 export interface Mark {
   readonly after: Position
-  /** A truncation: reported by itself, before anything later. */
+  /** A truncation or an install: reported by itself, before anything later. */
   readonly cut: boolean
 }
 
@@ -37,6 +38,11 @@ export interface TruncateOp extends Mark {
   keptBytes: number | undefined
 }
 
+export interface InstallOp extends Mark {
+  readonly kind: 'install'
+  readonly to: InstallPoint
+}
+
 export interface LogStartOp extends Mark {
   readonly kind: 'log-start'
   readonly offset: Offset
@@ -52,4 +58,12 @@ export interface MarkerOp {
   readonly reached: () => void
 }
 
-export type LogOp = CreateOp | AppendOp | EpochStartOp | TruncateOp | LogStartOp | DropOp | MarkerOp
+export type LogOp =
+  | CreateOp
+  | AppendOp
+  | EpochStartOp
+  | TruncateOp
+  | InstallOp
+  | LogStartOp
+  | DropOp
+  | MarkerOp

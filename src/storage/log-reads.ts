@@ -43,7 +43,7 @@ export class LogReads {
       let found: Offset | undefined
       for (const segment of log.state.segments.slice()) {
         if (segment.maxTimestampMs < timestampMs || segment.baseOffset >= memoryFrom) continue
-        if (segment.endOffset <= log.logStart) continue
+        if (segment.endOffset <= log.logStart || segment.baseOffset >= log.cleanBelow) continue
         found = await this.#reader.seekTimestamp(indexed(log, segment), timestampMs, log.logStart)
         if (found !== undefined) break
       }

@@ -16,6 +16,7 @@ import type {
   BytesRecord,
   CreateRecord,
   ExtentRecord,
+  InstallRecord,
   JournalRecord,
   TruncateRecord,
 } from './journal-record.ts'
@@ -29,6 +30,8 @@ export interface SegmentState {
   /** An upper bound: a truncation leaves it. -1 without timestamps. */
   maxTimestampMs: number
   readonly firstTimestampMs: number
+  /** Of the file: 0 as first written; another one, never used before, each time it is replaced as a whole. */
+  revision: number
   /** Its index files are whole and synced. Otherwise what a start finds of them is not believed. */
   indexed: boolean
 }
@@ -60,19 +63,23 @@ export class LogState {
   readonly id: LogId
   readonly directory: string
   config: LogConfig
-  hardState: HardState = { term: 0, votedFor: undefined }
+  readonly descriptor: Uint8Array
+  hardState: HardState = { term: 0, votedFor: undefined, suspect: false }
   logStart = asOffset(0)
   endOffset = asOffset(0)
   epochs = new EpochTable()
   segments: SegmentState[] = []
   tail: Piece[] = []
   tailBytes = 0
+  /** Every tombstone and transaction marker below this offset may have been removed by compaction (law R10). */
+  tombstonesRemovedBelow = asOffset(0)
 
   constructor(record: Omit<CreateRecord, 'type'>) {
     this.incarnation = record.incarnation
     this.id = record.id
     this.directory = record.directory
     this.config = record.config
+    this.descriptor = record.descriptor
   }
 
   get end(): Position {
@@ -107,6 +114,9 @@ export class LogState {
         return
       case 'truncate':
         this.#truncate(record)
+        return
+      case 'install':
+        this.#install(record)
         return
       case 'log-start':
         this.#advanceLogStart(record.offset)
@@ -169,6 +179,7 @@ export class LogState {
         bytes: record.bytes,
         maxTimestampMs: record.maxTimestampMs,
         firstTimestampMs: record.firstTimestampMs,
+        revision: 0,
         indexed: false,
       })
       return
@@ -220,6 +231,16 @@ export class LogState {
       batches,
     })
     this.tailBytes += keptBytes
+  }
+
+  #install(record: InstallRecord): void {
+    this.segments = []
+    this.tail = []
+    this.tailBytes = 0
+    this.logStart = record.logStart
+    this.endOffset = record.logStart
+    this.epochs = new EpochTable(record.epochs)
+    this.tombstonesRemovedBelow = asOffset(0)
   }
 
   #advanceLogStart(offset: Offset): void {

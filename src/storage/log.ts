@@ -22,6 +22,7 @@ import {
   StoreError,
   type BatchSummary,
   type HardState,
+  type InstallPoint,
   type LogConfig,
   type ReadRequest,
   type SegmentInfo,
@@ -41,6 +42,8 @@ export interface LogHost {
 
 /** A piece this small is copied where it would keep a much larger buffer alive. */
 const COPY_BYTES_MAX = 64 * 1024
+/** Below every position that a log can have. */
+const NOTHING: Position = { epoch: NO_EPOCH, offset: asOffset(0) }
 
 export class Log implements StoredLog {
   readonly state: LogState
@@ -59,7 +62,7 @@ export class Log implements StoredLog {
   #durableHardState: HardState
   readonly #listeners: ((durable: Position) => void)[] = []
   #closed: string | undefined
-  /** Truncations accepted and not durable. */
+  /** Truncations and installs accepted and not durable. */
   #pendingCuts = 0
 
   /** Accepted, not journaled. */
@@ -96,7 +99,7 @@ export class Log implements StoredLog {
   /** The next incarnation of the id, if it is already there. */
   successor: Log | undefined
   lastAppendMs = 0
-  /** Grows with every truncation: a read that overlapped one starts over. */
+  /** Grows with every truncation and install: a read that overlapped one starts over. */
   truncations = 0
   /** Why this log can't be used, when it can't. */
   damaged: string | undefined
@@ -136,6 +139,10 @@ export class Log implements StoredLog {
     return this.state.incarnation
   }
 
+  get descriptor(): Uint8Array {
+    return this.state.descriptor
+  }
+
   get logStart(): Offset {
     return this.#logStart
   }
@@ -170,8 +177,8 @@ export class Log implements StoredLog {
 
   /** The record that creates this log. */
   get createRecord(): CreateRecord {
-    const { incarnation, id, directory } = this.state
-    return { type: 'create', incarnation, id, directory, config: this.state.config }
+    const { incarnation, id, directory, descriptor } = this.state
+    return { type: 'create', incarnation, id, directory, config: this.state.config, descriptor }
   }
 
   configure(config: LogConfig): void {
@@ -230,9 +237,27 @@ export class Log implements StoredLog {
     this.truncations++
     this.tail.truncate(to.offset)
     this.#pendingCuts++
-    const below = this.#below(after)
+    const below = positionBelow(this.#epochs, after)
     if (comparePositions(this.#durable, below) > 0) this.#durable = below
     this.#push({ kind: 'truncate', to, keptBytes: undefined, after, cut: true })
+  }
+
+  /** Also for a damaged log: nothing of what was damaged is left. */
+  install(to: InstallPoint): void {
+    this.#checkOpen()
+    assert(to.logStart >= 0, `install at ${to.logStart}`)
+    const last = to.epochs.at(-1)
+    assert((last?.start ?? 0) <= to.logStart, `epoch ${last?.epoch} starts above ${to.logStart}`)
+    this.damaged = undefined
+    this.#epochs.truncate({ epoch: NO_EPOCH, offset: to.logStart })
+    for (const entry of to.epochs) this.#epochs.add(entry)
+    this.#logStart = to.logStart
+    this.#end = { epoch: this.#epochs.last, offset: to.logStart }
+    this.truncations++
+    this.tail.clear()
+    this.#pendingCuts++
+    this.#durable = NOTHING
+    this.#push({ kind: 'install', to, after: this.#end, cut: true })
   }
 
   advanceLogStart(offset: Offset): void {
@@ -311,19 +336,10 @@ export class Log implements StoredLog {
   get cleanBelow(): Offset {
     let below = this.state.fileEnd
     for (const op of this.queue) {
+      if (op.kind === 'install') return asOffset(0)
       if (op.kind === 'truncate' && op.to.offset < below) below = op.to.offset
     }
     return below
-  }
-
-  /** The last position before `position`, or that itself where nothing is before it. */
-  #below(position: Position): Position {
-    const { epoch, offset } = position
-    const started = this.#epochs.entries.find((entry) => entry.epoch === epoch)
-    if (started !== undefined && started.start < offset)
-      return { epoch, offset: asOffset(offset - 1) }
-    const before = this.#epochs.entries.findLast((entry) => entry.epoch < epoch)
-    return { epoch: before?.epoch ?? NO_EPOCH, offset }
   }
 
   #notify(): void {
@@ -335,8 +351,12 @@ export class Log implements StoredLog {
     this.#host.wake(this)
   }
 
-  #checkUsable(): void {
+  #checkOpen(): void {
     if (this.#closed !== undefined) throw new StoreError('closed', this.#closed)
+  }
+
+  #checkUsable(): void {
+    this.#checkOpen()
     if (this.damaged !== undefined) throw new StoreError('corrupt', this.damaged)
   }
 
@@ -371,6 +391,17 @@ export class Log implements StoredLog {
       `epoch ${to.epoch} starts after ${to.offset}`,
     )
   }
+}
+
+/** The last position of a log before `position`, or that itself where nothing is before it. */
+export function positionBelow(epochs: EpochTable, position: Position): Position {
+  const { epoch, offset } = position
+  const started = epochs.entries.find((entry) => entry.epoch === epoch)
+  if (started !== undefined && started.start < offset) {
+    return { epoch, offset: asOffset(offset - 1) }
+  }
+  const before = epochs.entries.findLast((entry) => entry.epoch < epoch)
+  return { epoch: before?.epoch ?? NO_EPOCH, offset }
 }
 
 /** The queue's leading appends: what could be written to a segment together. */

@@ -168,9 +168,9 @@ test('term and vote are durable once reported, also while appends wait', async (
   const store = await world.open()
   const log = create(store)
   append(log, 10_000)
-  const vote = { term: 7, votedFor: asNodeId(3) }
+  const vote = { term: 7, votedFor: asNodeId(3), suspect: true }
   log.saveHardState(vote)
-  assert.deepEqual(log.durableHardState, { term: 0, votedFor: undefined })
+  assert.deepEqual(log.durableHardState, { term: 0, votedFor: undefined, suspect: false })
   await world.simulation.run({ until: () => log.durableHardState.term === 7 })
   world.host.powerCut('lose')
   assert.deepEqual((await world.open()).get(asLogId('a'))?.hardState, vote)
@@ -380,7 +380,7 @@ test('a second process on the directory is refused, and told why', async () => {
 
 test('an identity file of a newer version, or a damaged one, is refused', async () => {
   for (const [text, message] of [
-    ['{"format":"chronik-data","version":2,"directoryId":"x"}', /newer/],
+    ['{"format":"chronik-data","version":3,"directoryId":"x"}', /newer/],
     ['{"format":"chronik-data","version":1,"directoryId":"x","crc":1}', /no identity file/],
     ['', /no identity file/],
   ] as const) {
@@ -460,7 +460,7 @@ test('a full disk refuses appends, loses nothing that was accepted, and recovers
     await world.simulation.run({ untilMs: world.simulation.nowMs + 2 })
   }
   assert.ok(refused && store.full)
-  log.saveHardState({ term: 5, votedFor: undefined })
+  log.saveHardState({ term: 5, votedFor: undefined, suspect: false })
   await world.simulation.run({ until: () => log.durableHardState.term === 5 })
   files.capacityBytes = Number.MAX_SAFE_INTEGER
   await world.simulation.run({ until: () => !store.full })

@@ -4,7 +4,7 @@
 
 import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
-import type { EpochTable } from '../base/epoch-table.ts'
+import type { EpochStart, EpochTable } from '../base/epoch-table.ts'
 
 export interface Store {
   /** Random, durable before `openStore` returned, and never changed: the identity of this data directory (law R6). */
@@ -17,16 +17,30 @@ export interface Store {
    * Starts an empty log. `directory` is the folder's readable part (`<topic>-<partition>`); the incarnation is added to it.
    * Fails (throws StoreError) with `exists` or `storage-full`.
    */
-  create(id: LogId, options: { readonly directory: string; readonly config: LogConfig }): StoredLog
+  create(id: LogId, options: CreateOptions): StoredLog
   /** Journals the end of this incarnation; its files go after that record is durable. The handle is dead at once. */
   drop(id: LogId): void
-  /** Resolves when everything accepted before the call, on every log, is durable. */
+  /** Resolves when everything accepted before the call, on every log, is durable. All calls of one turn share one round. */
   flush(): Promise<void>
   /** True while appends are refused because the disk is full; it recovers by itself. */
   readonly full: boolean
   stats(): StoreStats
   /** Flushes, writes a checkpoint, closes the files. */
   close(): Promise<void>
+}
+
+/** The most that a log's descriptor may have. */
+export const DESCRIPTOR_BYTES_MAX = 64 * 1024
+
+export interface CreateOptions {
+  /** The folder's readable part, such as `<topic>-<partition>`. */
+  readonly directory: string
+  readonly config: LogConfig
+  /**
+   * Whatever must be as durable as the log's existence, such as a group's initial voters (law R7). Opaque here, never
+   * changed, at most `DESCRIPTOR_BYTES_MAX` bytes; empty where it is left out.
+   */
+  readonly descriptor?: Uint8Array | undefined
 }
 
 export interface StoreStats {
@@ -50,12 +64,24 @@ export interface LogConfig {
 export interface HardState {
   readonly term: number
   readonly votedFor: NodeId | undefined
+  /** The replica may have lost position, term or vote: it takes no part in majorities until it is sure again (law R5). */
+  readonly suspect: boolean
+}
+
+/** What an installed log starts from: everything below `logStart` is known by the epochs only. */
+export interface InstallPoint {
+  /** Log start and log end at once. */
+  readonly logStart: Offset
+  /** The whole table as of there: ascending, none starts above `logStart`. The last one is the end's epoch. */
+  readonly epochs: readonly EpochStart[]
 }
 
 export interface StoredLog {
   readonly id: LogId
   /** Local replica incarnation: create and drop are journal records, replay skips the dead (law R10). */
   readonly incarnation: number
+  /** As given to `create`; durable when the creation is. */
+  readonly descriptor: Uint8Array
   readonly logStart: Offset
   /** The accepted end, synced or not: the last epoch and the next offset. */
   readonly end: Position
@@ -81,7 +107,13 @@ export interface StoredLog {
   append(batches: Uint8Array, summary: readonly BatchSummary[]): void
   /** Removes bytes above the position's offset and the starts of epochs above its epoch, nothing else (law R1). */
   truncate(to: Position): void
-  /** Law R10: journaled before a segment goes. Never above `end`. Offsets below it are no longer served. */
+  /**
+   * Replaces the whole log, as one change: afterwards it is empty, with log start and end at `to.logStart` and the epochs of
+   * `to`; what it held is gone, snapshots of positions it no longer holds too. The hard state stays. Until the change is
+   * durable, `durable` is below every position; then it is the new end. Appends may follow at once.
+   */
+  install(to: InstallPoint): void
+  /** Law R10: journaled before a segment goes. Never above `end`, but may be that. Offsets below it are no longer served. */
   advanceLogStart(offset: Offset): void
 
   /**

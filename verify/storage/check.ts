@@ -53,6 +53,7 @@ async function checkLog(
   chance: Prng,
 ): Promise<void> {
   const name = `log ${log.id}`
+  expect(Buffer.from(model.descriptor).equals(log.descriptor), `${name} has another descriptor`)
   const { epoch, offset } = log.durable
   expect(
     epoch === log.end.epoch && offset === log.end.offset,

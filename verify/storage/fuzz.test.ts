@@ -22,6 +22,7 @@ test(`storage keeps what it reported durable, ${SEEDS} seeds`, async () => {
     'truncate',
     'epoch',
     'log-start',
+    'install',
     'drop',
     'hard-state',
     'snapshot found',

@@ -19,8 +19,18 @@ export type ModelChange = { readonly turn: number } & (
   | { readonly kind: 'batch'; readonly batch: ModelBatch }
   | { readonly kind: 'epoch'; readonly epoch: number }
   | { readonly kind: 'truncate'; readonly to: ModelPosition }
+  | { readonly kind: 'install'; readonly at: number; readonly epochs: Image['epochs'] }
   | { readonly kind: 'log-start'; readonly offset: number }
 )
+
+/** Which changes a durable position proves: until an install is durable, none is reported at all. */
+const NAMED_BY_POSITION: { readonly [K in ModelChange['kind']]: boolean } = {
+  batch: true,
+  epoch: true,
+  truncate: false,
+  install: true,
+  'log-start': false,
+}
 
 /** The content of a log: an array of batches, and the law R1 table. Never changed, only replaced. */
 export interface Image {
@@ -53,6 +63,8 @@ export function applyChange(image: Image, change: ModelChange): Image {
         end: offset,
       }
     }
+    case 'install':
+      return { epochs: change.epochs, batches: [], logStart: change.at, end: change.at }
     case 'log-start': {
       const { offset } = change
       const inForce = image.epochs.findLastIndex((entry) => entry.start < offset)
@@ -77,6 +89,7 @@ export function holds(image: Image, position: ModelPosition): boolean {
 export class LogModel {
   readonly id: string
   readonly incarnation: number
+  readonly descriptor: Uint8Array
   /** After the first `durableChanges` of the changes; certainly durable, once the creation is. */
   #durableImage: Image
   #changes: ModelChange[] = []
@@ -101,6 +114,7 @@ export class LogModel {
       readonly image: Image
       readonly hardState: HardState
       readonly createDurable: boolean
+      readonly descriptor: Uint8Array
     },
   ) {
     this.id = id
@@ -109,6 +123,7 @@ export class LogModel {
     this.#image = options.image
     this.hardStates = [options.hardState]
     this.createDurable = options.createDurable
+    this.descriptor = options.descriptor
   }
 
   /** The accepted state. */
@@ -145,7 +160,7 @@ export class LogModel {
       const change = this.#changes[count - 1]!
       image = applyChange(image, change)
       const reached = image.end === position.offset && lastEpoch(image) === position.epoch
-      if (reached && (change.kind === 'batch' || change.kind === 'epoch')) {
+      if (reached && NAMED_BY_POSITION[change.kind]) {
         this.#advance(count)
         return
       }
@@ -181,7 +196,7 @@ export class LogModel {
   /** Whether the next change is an entry and came in the turn of a truncation before it. */
   #insideTruncation(count: number): boolean {
     const next = this.#changes[count]
-    if (next === undefined || next.kind === 'truncate' || next.kind === 'log-start') return false
+    if (next?.kind !== 'batch' && next?.kind !== 'epoch') return false
     for (let i = count - 1; i >= 0; i--) {
       const change = this.#changes[i]
       if (change?.turn !== next.turn) return false
@@ -204,7 +219,7 @@ export class LogModel {
 }
 
 export function sameHardState(a: HardState, b: HardState): boolean {
-  return a.term === b.term && a.votedFor === b.votedFor
+  return a.term === b.term && a.votedFor === b.votedFor && a.suspect === b.suspect
 }
 
 /** All logs; of each id the incarnations that may come back, oldest first. */

@@ -3,6 +3,7 @@
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../../src/base/brand.ts'
 import type { Prng } from '../../src/env/sim/prng.ts'
 import {
+  DESCRIPTOR_BYTES_MAX,
   StoreError,
   type Store,
   type StoredBytes,
@@ -62,16 +63,21 @@ export function append(large: boolean): Operation {
 }
 
 export const startEpoch: Operation = (life, log, model) => {
-  let epoch = Math.max(lastEpoch(model.image), -1) + life.chance.between(1, 4)
-  // A term belongs to one leader: what it started once never starts elsewhere.
-  while (model.usedEpochs.has(epoch)) epoch++
-  model.usedEpochs.add(epoch)
+  const epoch = unusedEpoch(life, model)
   log.startEpoch(asLeaderEpoch(epoch))
   model.accept({ kind: 'epoch', epoch, turn: life.turn() })
   model.needsEpoch = false
   life.note(`epoch ${log.id} ${epoch}@${log.end.offset}`)
   expect(log.end.epoch === epoch, 'the end after an epoch start')
   count(life, 'epoch')
+}
+
+/** A term belongs to one leader: what it started once never starts elsewhere. */
+function unusedEpoch(life: Life, model: LogModel): number {
+  let epoch = Math.max(lastEpoch(model.image), ...model.usedEpochs) + life.chance.between(1, 4)
+  if (epoch < 0) epoch = 0
+  model.usedEpochs.add(epoch)
+  return epoch
 }
 
 export const truncate: Operation = (life, log, model) => {
@@ -112,18 +118,49 @@ export const advanceLogStart: Operation = (life, log, model) => {
   count(life, 'log-start')
 }
 
+/** As a follower whose leader's log starts above its end, or further on than compaction lets it follow. */
+export const install: Operation = (life, log, model) => {
+  const { chance } = life
+  const { image } = model
+  const at = chance.chance(0.6) ? image.end + chance.below(50) : chance.between(0, image.end)
+  const epochs = image.epochs.filter((entry) => entry.start <= at)
+  const known = epochs.length
+  for (let more = chance.below(3); more > 0 || epochs.length === 0; more--) {
+    epochs.push({
+      epoch: unusedEpoch(life, model),
+      start: chance.between(epochs.at(-1)?.start ?? 0, at),
+    })
+  }
+  const entries = epochs.map(({ epoch, start }) => ({
+    epoch: asLeaderEpoch(epoch),
+    start: asOffset(start),
+  }))
+  log.install({ logStart: asOffset(at), epochs: entries })
+  model.accept({ kind: 'install', at, epochs, turn: life.turn() })
+  // The leader's epoch goes on here; one that had bytes of its own before does not.
+  model.needsEpoch = epochs.length === known
+  life.note(`install ${log.id} at ${at} in epoch ${epochs.at(-1)?.epoch}`)
+  expect(log.logStart === at && log.end.offset === at, 'the log after an install')
+  expect(log.end.epoch === lastEpoch(model.image), 'the epoch after an install')
+  expect(log.durable.offset === 0 && log.durable.epoch === -1, 'durable before an install is')
+  count(life, 'install')
+  if (chance.chance(0.6)) append(chance.chance(0.3))(life, log, model)
+}
+
 export const saveHardState: Operation = (life, log, model) => {
   const term = log.hardState.term + life.chance.between(1, 3)
   const votedFor = life.chance.chance(0.3) ? undefined : asNodeId(life.chance.below(5))
-  log.saveHardState({ term, votedFor })
-  model.saveHardState({ term, votedFor })
+  const state = { term, votedFor, suspect: life.chance.chance(0.2) }
+  log.saveHardState(state)
+  model.saveHardState(state)
   life.note(`hard state ${log.id} ${term}`)
   count(life, 'hard-state')
 }
 
 export function create(life: Life, id: string): void {
   const { store, model, chance } = life
-  const options = { directory: `topic-${id}`, config: pickLogConfig(chance) }
+  const descriptor = chance.bytes(chance.chance(0.02) ? DESCRIPTOR_BYTES_MAX : chance.below(300))
+  const options = { directory: `topic-${id}`, config: pickLogConfig(chance), descriptor }
   let log: StoredLog
   try {
     log = store.create(asLogId(id), options)
@@ -134,7 +171,14 @@ export function create(life: Life, id: string): void {
   }
   expect(log.end.offset === 0 && log.end.epoch === -1, 'a new log is empty')
   const hardState = log.hardState
-  const made = new LogModel(id, log.incarnation, { image: EMPTY, hardState, createDurable: false })
+  const made = new LogModel(id, log.incarnation, {
+    image: EMPTY,
+    hardState,
+    createDurable: false,
+    descriptor: descriptor.slice(),
+  })
+  // The store keeps a copy.
+  descriptor.fill(0)
   model.created(made)
   life.note(`create ${id} as ${log.incarnation}`)
   listen(life, log, made)

@@ -10,6 +10,7 @@ export const FEATURES = [
   'truncate',
   'drop',
   'log-start',
+  'install',
   'hard-state',
   'snapshots',
   'reads',

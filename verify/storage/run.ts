@@ -266,6 +266,7 @@ class FuzzRun {
       [1, operations.startEpoch],
       [2, operations.truncate, 'truncate'],
       [1, operations.advanceLogStart, 'log-start'],
+      [0.7, operations.install, 'install'],
       [1, operations.saveHardState, 'hard-state'],
       [0.7, operations.drop, 'drop'],
       [4, operations.read, 'reads'],

@@ -2,10 +2,11 @@
 
 import { assert } from '../../base/assert.ts'
 import { asLeaderEpoch, asOffset, type LeaderEpoch, type Offset } from '../../base/brand.ts'
-import { EpochTable } from '../../base/epoch-table.ts'
+import { EpochTable, NO_EPOCH } from '../../base/epoch-table.ts'
 import type { Position } from '../../base/position.ts'
 import type { BatchSummary } from '../../records/batch-header.ts'
 import {
+  type InstallPoint,
   type ReadRequest,
   type SegmentInfo,
   type Snapshots,
@@ -49,11 +50,31 @@ export class MemoryLog {
     this.#batches = this.#batches.filter(({ summary }) => summary.baseOffset < to.offset)
     this.epochs.truncate(to)
     this.end = { epoch: this.epochs.last, offset: to.offset }
-    this.#snapshots = this.#snapshots.filter(({ at }) => this.epochs.holds(at, this.end.offset))
+    this.#snapshots = this.#snapshots.filter(({ at }) => this.#holds(at))
+  }
+
+  install(to: InstallPoint): void {
+    this.truncate({ epoch: NO_EPOCH, offset: this.logStart })
+    for (const entry of to.epochs) this.epochs.add(entry)
+    this.logStart = to.logStart
+    this.end = { epoch: this.epochs.last, offset: to.logStart }
+    this.#snapshots = this.#snapshots.filter(({ at }) => this.#holds(at))
+  }
+
+  /** The same log, which changes by itself from now on. */
+  copy(): MemoryLog {
+    const copy = new MemoryLog()
+    for (const entry of this.epochs.entries) copy.epochs.add(entry)
+    copy.logStart = this.logStart
+    copy.end = this.end
+    copy.#batches = [...this.#batches]
+    copy.#snapshots = [...this.#snapshots]
+    return copy
   }
 
   advanceLogStart(offset: Offset): void {
-    assert(offset >= this.logStart && offset <= this.end.offset, `log start ${offset}`)
+    if (offset <= this.logStart) return
+    assert(offset <= this.end.offset, `log start ${offset}`)
     this.logStart = offset
     this.#batches = this.#batches.filter(({ summary }) => summary.lastOffset >= offset)
     this.epochs.advanceLogStart(offset)
@@ -94,13 +115,17 @@ export class MemoryLog {
     ]
   }
 
+  #holds(at: Position): boolean {
+    return this.epochs.holds(at, this.end.offset) && at.offset >= this.logStart
+  }
+
   readonly snapshots: Snapshots = {
     save: (at, bytes) => {
       this.#snapshots.push({ at, bytes: bytes.slice() })
       return Promise.resolve(true)
     },
     latest: (upTo) => {
-      const usable = this.#snapshots.filter(({ at }) => at.offset <= upTo)
+      const usable = this.#snapshots.filter(({ at }) => at.offset <= upTo && this.#holds(at))
       return Promise.resolve(usable.at(-1))
     },
   }

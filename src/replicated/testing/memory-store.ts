@@ -2,11 +2,16 @@
 // what was not durable and gives the logs to the next one.
 
 import { assert } from '../../base/assert.ts'
-import type { LeaderEpoch, LogId, Offset } from '../../base/brand.ts'
-import type { Position } from '../../base/position.ts'
+import { asOffset, type LeaderEpoch, type LogId, type Offset } from '../../base/brand.ts'
+import { NO_EPOCH } from '../../base/epoch-table.ts'
+import { comparePositions, type Position } from '../../base/position.ts'
+import { positionBelow } from '../../storage/log.ts'
 import {
   type BatchSummary,
+  type CreateOptions,
+  DESCRIPTOR_BYTES_MAX,
   type HardState,
+  type InstallPoint,
   type LogConfig,
   type ReadRequest,
   type SegmentInfo,
@@ -35,13 +40,10 @@ export class MemoryStore implements Store {
     return this.#logs.get(id)
   }
 
-  create(
-    id: LogId,
-    options: { readonly directory: string; readonly config: LogConfig },
-  ): StoredLog {
+  create(id: LogId, options: CreateOptions): StoredLog {
     if (this.#logs.has(id)) throw new StoreError('exists', id)
     if (this.full) throw new StoreError('storage-full', options.directory)
-    const log = new MemoryStoredLog(id, this)
+    const log = new MemoryStoredLog(id, this, options.descriptor)
     this.#logs.set(id, log)
     return log
   }
@@ -94,16 +96,21 @@ export class MemoryStore implements Store {
 class MemoryStoredLog implements StoredLog {
   readonly id: LogId
   readonly incarnation = 1
+  readonly descriptor: Uint8Array
   readonly #store: MemoryStore
-  readonly #log = new MemoryLog()
+  #log = new MemoryLog()
+  /** What is durable, where truncations, installs and log starts since have taken from it. */
+  #durableLog: MemoryLog | undefined
   #listeners: ((durable: Position) => void)[] = []
   durable: Position = this.#log.end
-  hardState: HardState = { term: 0, votedFor: undefined }
+  hardState: HardState = { term: 0, votedFor: undefined, suspect: false }
   durableHardState: HardState = this.hardState
 
-  constructor(id: LogId, store: MemoryStore) {
+  constructor(id: LogId, store: MemoryStore, descriptor: Uint8Array = new Uint8Array(0)) {
+    assert(descriptor.length <= DESCRIPTOR_BYTES_MAX, `descriptor of ${descriptor.length} bytes`)
     this.id = id
     this.#store = store
+    this.descriptor = descriptor.slice()
   }
 
   get logStart(): Offset {
@@ -150,11 +157,22 @@ class MemoryStoredLog implements StoredLog {
   }
 
   truncate(to: Position): void {
+    this.#keepDurable()
     this.#log.truncate(to)
+    const below = positionBelow(this.#log.epochs, this.end)
+    if (comparePositions(this.durable, below) > 0) this.durable = below
+    this.#store.accepted()
+  }
+
+  install(to: InstallPoint): void {
+    this.#keepDurable()
+    this.#log.install(to)
+    this.durable = { epoch: NO_EPOCH, offset: asOffset(0) }
     this.#store.accepted()
   }
 
   advanceLogStart(offset: Offset): void {
+    this.#keepDurable()
     this.#log.advanceLogStart(offset)
     this.#store.accepted()
   }
@@ -177,6 +195,7 @@ class MemoryStoredLog implements StoredLog {
 
   sync(): void {
     this.durableHardState = this.hardState
+    this.#durableLog = undefined
     if (this.durable.epoch === this.end.epoch && this.durable.offset === this.end.offset) return
     this.durable = this.end
     for (const listener of this.#listeners) listener(this.durable)
@@ -185,6 +204,19 @@ class MemoryStoredLog implements StoredLog {
   crash(): void {
     this.#listeners = []
     this.hardState = this.durableHardState
-    this.#log.truncate(this.durable)
+    if (this.#durableLog === undefined) {
+      this.#log.truncate(this.durable)
+      return
+    }
+    this.#log = this.#durableLog
+    this.#durableLog = undefined
+    this.durable = this.#log.end
+  }
+
+  /** Before the first change since the last sync that takes something away. */
+  #keepDurable(): void {
+    if (this.#durableLog !== undefined) return
+    this.#durableLog = this.#log.copy()
+    this.#durableLog.truncate(this.durable)
   }
 }
