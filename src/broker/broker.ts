@@ -51,6 +51,8 @@ const HELD_BYTES_MAX = 64 * 1024 * 1024
 
 export class Broker {
   readonly partitions: Partitions
+  /** Who leads what, as this node sees it. */
+  readonly cluster: ClusterView
   readonly #services: Services
   readonly #listeners: readonly ClientListener[]
   readonly #housekeeping: Housekeeping
@@ -60,6 +62,7 @@ export class Broker {
     const { env, config, host, controller, groups } = options
     const nodeId: NodeId = asNodeId(options.nodeId)
     this.partitions = new Partitions({ env, nodeId, host, metadata: controller, groups })
+    this.cluster = new ClusterView({ nodeId, metadata: controller, partitions: this.partitions })
     this.#services = {
       env,
       config,
@@ -67,7 +70,7 @@ export class Broker {
       controller,
       groups,
       partitions: this.partitions,
-      cluster: new ClusterView({ nodeId, metadata: controller, partitions: this.partitions }),
+      cluster: this.cluster,
       deadlines: new Deadlines(env),
       longPolls: new Deadlines(env),
       fetchSessions: new FetchSessions({

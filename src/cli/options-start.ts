@@ -15,6 +15,7 @@ export interface StartOptions {
   readonly dataDir: string
   readonly listeners: readonly Listener[]
   readonly http: Address | undefined
+  readonly httpApi: 'loopback' | 'all'
   readonly cluster: StartCluster | undefined
   readonly rack: string | undefined
   /** Broker configs that were set, by Kafka's name, but for those that the fields above hold. */
@@ -55,6 +56,7 @@ export function startOptions(gathered: Gathered): StartOptions {
     dataDir: dataDir.text,
     listeners: parseListeners(based('listeners', portBase), gathered.get('advertised.listeners')),
     http: http.text === HTTP_OFF ? undefined : parseAddress(http.text, http.place),
+    httpApi: of('http.api').text === 'all' ? 'all' : 'loopback',
     cluster: parseCluster(Number(of('node.id').text), gathered),
     rack: of('broker.rack').text === '' ? undefined : of('broker.rack').text,
     config: Object.fromEntries(configs) as Record<string, string>,

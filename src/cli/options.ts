@@ -37,7 +37,13 @@ export const processSettings = {
   http: stringConfig({
     default: '127.0.0.1:6092',
     importance: 'high',
-    documentation: `Where HTTP answers /livez and /readyz, as host:port; ${HTTP_OFF}: nowhere.`,
+    documentation: `Where HTTP answers /livez, /readyz and /api/v1/cluster, as host:port; ${HTTP_OFF}: nowhere.`,
+  }),
+  'http.api': enumConfig({
+    default: 'loopback',
+    values: ['loopback', 'all'],
+    documentation:
+      'Who may use /api/v1/cluster, which moves leaderships: callers on the same machine, or whoever reaches the port.',
   }),
   raft: stringConfig({
     default: '',
@@ -89,7 +95,7 @@ const flags: Readonly<Record<string, SettingFlag>> = {
     '<[name://]host[:port]>',
     'address that clients are told to connect to, by listener name',
   ),
-  http: one('--http', '<host:port>', `address for HTTP health checks, or ${HTTP_OFF}`),
+  http: one('--http', '<host:port>', `address for HTTP (health, chronik cluster), or ${HTTP_OFF}`),
   raft: one('--raft', '<host:port>', 'address for the other nodes of the cluster'),
   peers: one('--peers', '<id@host:port,...>', 'all nodes of the cluster, this one too'),
   'cluster.secret.file': one(

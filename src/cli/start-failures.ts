@@ -2,10 +2,12 @@
 
 import { hostPort } from '../base/hosts.ts'
 import { DiskError } from '../env/disk.ts'
+import type { Env } from '../env/env.ts'
 import { NetError } from '../env/network.ts'
 import { OptionsError } from '../server/options.ts'
 import { StoreError } from '../storage/store.ts'
 import { Failure } from './failure.ts'
+import { LOCK_FILE } from './reset.ts'
 import type { NodeOptions } from './options-start.ts'
 
 /** What to throw instead of `error`; the error itself where it is a defect rather than something to mend. */
@@ -19,6 +21,21 @@ export function explainStartFailure(error: unknown, options: NodeOptions): unkno
           ? error.message
           : undefined
   return message === undefined ? error : new Failure(message, { cause: error })
+}
+
+/** A port may be taken by a node that runs on the same data; that it runs is then what to say. */
+export async function realReason(
+  error: unknown,
+  { dataDir }: Pick<NodeOptions, 'dataDir'>,
+  { disk }: Pick<Env, 'disk'>,
+): Promise<unknown> {
+  if (!(error instanceof NetError) || error.code !== 'EADDRINUSE') return error
+  try {
+    await (await disk.lock(`${dataDir}/${LOCK_FILE}`)).release()
+    return error
+  } catch (other) {
+    return other instanceof DiskError && other.code === 'LOCKED' ? other : error
+  }
 }
 
 function explainNet(error: NetError, options: NodeOptions): string | undefined {

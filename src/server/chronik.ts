@@ -2,17 +2,20 @@
 // simulator. Everything it needs of the world comes through `env`.
 
 import { asNodeId, type NodeId } from '../base/brand.ts'
+import { hostPort } from '../base/hosts.ts'
 import { resolveBrokerConfigs } from '../base/config/resolve.ts'
-import { answerHealth } from '../admin/health.ts'
 import { type BoundListener, Broker } from '../broker/broker.ts'
 import { Controller } from '../controller/controller.ts'
 import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/metadata-image.ts'
 import type { Env } from '../env/env.ts'
+import type { NetAddress } from '../env/network.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { SoloLogHost } from '../replicated/solo.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
+import { AdminHttp } from './admin-http.ts'
 import { Closing } from './closing.ts'
+import { MOVES_ALONE, NodeClusterAdmin, type PeerFacts } from './cluster-admin.ts'
 import { groupMetadata } from './group-metadata.ts'
 import {
   checkOptions,
@@ -109,6 +112,8 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     )
   }
   const env = options.env ?? (await realEnv())
+  const http = await AdminHttp.open(options, env.log)
+  if (http !== undefined) closing.add('http', () => http.close())
   const dataDir = options.dataDir ?? (await ownDirectory(closing))
   const staticConfigs = staticConfigTexts(given, { nodeId, dataDir, listeners, rack: options.rack })
   const config = resolveBrokerConfigs({ staticBroker: staticConfigs })
@@ -160,9 +165,33 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     rack: options.rack ?? null,
   })
   broker.serve()
-  const http = await serveHealth(options, closing)
+  http?.setCluster(
+    new NodeClusterAdmin({
+      nodeId,
+      metadata: controller,
+      cluster: broker.cluster,
+      partitions: broker.partitions,
+      controllerEpoch: () => log.role.epoch,
+      facts: () => factsOfThisNode(options, http.address),
+      moves: MOVES_ALONE,
+    }),
+  )
+  http?.setReadiness(() => ({ ready: true }))
+  closing.add('readiness', () => http?.setReadiness(() => ({ ready: false, reason: 'stopping' })))
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
-  return { listeners: bound, http, clusterId: controller.image.clusterId, dataDir, closing }
+  const { clusterId } = controller.image
+  return { listeners: bound, http: http?.address, clusterId, dataDir, closing }
+}
+
+function factsOfThisNode(options: ChronikOptions, http: NetAddress): PeerFacts {
+  const raft = options.cluster?.raft
+  return {
+    up: true,
+    bootId: null,
+    draining: false,
+    raft: raft === undefined ? null : hostPort(raft),
+    http: hostPort(http),
+  }
 }
 
 async function realEnv(): Promise<Env> {
@@ -234,14 +263,4 @@ async function register(
   if (result.errorCode !== 0) {
     throw new Error(`the node could not be registered: ${result.errorMessage ?? result.errorCode}`)
   }
-}
-
-async function serveHealth({ http }: ChronikOptions, closing: Closing): Promise<Parts['http']> {
-  if (http === undefined) return undefined
-  const { NodeHttp } = await import('../env/node/node-http.ts')
-  const listener = await new NodeHttp().listen(http, (request) =>
-    answerHealth(request, () => undefined),
-  )
-  closing.add('http', () => listener.close())
-  return listener.address
 }

@@ -29,8 +29,10 @@ export interface ChronikOptions {
   readonly cluster?: ClusterOptions
   /** Kafka's `broker.rack`: nodes of one rack fail together, so replicas are spread over racks. */
   readonly rack?: string
-  /** Where `/livez` and `/readyz` are answered; absent: nowhere. */
+  /** Where `/livez`, `/readyz` and `/api/v1/cluster` are answered; absent: nowhere. */
   readonly http?: { readonly host: string; readonly port: number }
+  /** Who may use `/api/v1/cluster`: callers on this machine (the default), or whoever reaches the port. */
+  readonly httpApi?: 'loopback' | 'all'
   /** Broker configs by Kafka's names, as text: `{ 'num.partitions': '4' }`. */
   readonly config?: Readonly<Record<string, string>>
   /** The world to run in; absent: the real one. */

@@ -13,7 +13,7 @@ import { type NodeOptions, type StartOptions, startOptions } from '../options-st
 import { CONFIG_ENVIRONMENT, settings } from '../options.ts'
 import { realWorld } from '../real-world.ts'
 import { holdsData, resetData } from '../reset.ts'
-import { explainStartFailure } from '../start-failures.ts'
+import { explainStartFailure, realReason } from '../start-failures.ts'
 import { type ExitNow, runUntilStopped, type Signals } from '../stopping.ts'
 
 /** What this command uses of a running node. */
@@ -103,8 +103,8 @@ async function start(given: Given, world: StartWorld): Promise<void> {
   const kept = await holdsData(options.dataDir, env.disk)
   warnOfOpenListeners(options, world)
   await runUntilStopped(world, env, async () => {
-    const node = await world.startNode(options, env).catch((error: unknown) => {
-      throw explainStartFailure(error, options)
+    const node = await world.startNode(options, env).catch(async (error: unknown) => {
+      throw explainStartFailure(await realReason(error, options, env), options)
     })
     const { nodeId, dataDir } = options
     world.print(banner({ ...node, nodeId, dataDir, kept, hints: given.hints === true }))
