@@ -1,4 +1,5 @@
-// A batch's base offset lies outside its CRC: a flipped bit there must not make a reader skip or rename records (law R5).
+// A batch's base offset, leader epoch and magic lie outside its CRC: a flipped bit there must not make a reader skip or
+// rename records (law R5).
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -10,10 +11,18 @@ import { StoreError } from './store.ts'
 import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
 
 const BATCHES = 5
+/** The last byte of each. */
+const FIELDS = [
+  ['base offset', 7],
+  ['leader epoch', 15],
+  ['magic', 16],
+] as const
 
-for (const flipped of [0, 2, BATCHES - 1]) {
-  for (const bit of [1, 2, 4, 64]) {
-    test(`a wrong base offset is damage: bit ${bit} of batch ${flipped}`, async () => {
+for (const [field, byteAt] of FIELDS) {
+  for (const [flipped, bit] of [0, 2, BATCHES - 1].flatMap((batch) =>
+    [1, 2, 4, 64].map((bit) => [batch, bit] as const),
+  )) {
+    test(`a wrong ${field} is damage: bit ${bit} of batch ${flipped}`, async () => {
       const simulation = new Simulation(3)
       const env = simulation.host('node').boot()
       const settle = <T>(promise: Promise<T>): Promise<T> =>
@@ -42,7 +51,7 @@ for (const flipped of [0, 2, BATCHES - 1]) {
       const file = await settle(
         env.disk.open(`/data/logs/${directory}/00000000000000000000.log`, 'write'),
       )
-      const at = starts[flipped]! + 7
+      const at = starts[flipped]! + byteAt
       const byte = new Uint8Array(1)
       await settle(file.read(byte, at))
       await settle(file.write([Uint8Array.of(byte[0]! ^ bit)], at))

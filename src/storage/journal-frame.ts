@@ -25,6 +25,9 @@ export interface Generation {
   readonly salt: number
 }
 
+export const sameGeneration = (generation: Generation, other: Generation): boolean =>
+  generation.number === other.number && generation.salt === other.salt
+
 export interface SlotHead {
   readonly generation: Generation
   /** Place of the file in the journal; grows by one with each file, over generations. */

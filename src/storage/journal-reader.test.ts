@@ -149,9 +149,14 @@ test('frames of another generation are not taken, even with the right number', a
   const [file] = files
   assert.ok(file !== undefined)
   const first = frame(1, 0, new Uint8Array(100).fill(2))
-  const alien = frame(2, first.crc, new Uint8Array(10), { number: GENERATION.number, salt: 78 })
-  file.set(alien.bytes, SLOT_HEAD_BYTES + first.bytes.length)
-  assert.deepEqual(await replay(files), [1])
+  for (const other of [
+    { number: GENERATION.number, salt: 78 },
+    { number: GENERATION.number + 1, salt: GENERATION.salt },
+  ]) {
+    const alien = frame(2, first.crc, new Uint8Array(10), other)
+    file.set(alien.bytes, SLOT_HEAD_BYTES + first.bytes.length)
+    assert.deepEqual(await replay(files), [1])
+  }
 })
 
 test('a frame that does not chain from its predecessor is corruption', async () => {
@@ -161,6 +166,34 @@ test('a frame that does not chain from its predecessor is corruption', async () 
   const stranger = frame(2, (first.crc ^ 1) >>> 0, new Uint8Array(10))
   file.set(stranger.bytes, SLOT_HEAD_BYTES + first.bytes.length)
   await assert.rejects(replay([file]), FormatError)
+})
+
+test('each file from the cursor on is read once, those before it not at all', async () => {
+  const files = journal([[100], [100], [100], [100], [100]])
+  const loads = files.map(() => 0)
+  const slots = slotsOf(files).map((slot, i) => ({
+    ...slot,
+    load: () => {
+      loads[i]!++
+      return slot.load()
+    },
+  }))
+  // The fourth is missing, so that the fifth is beyond what can be reached.
+  slots.splice(3, 1)
+  const [first, second] = [frame(1, 0, new Uint8Array(100).fill(2)), files[1]]
+  assert.ok(second !== undefined)
+  const cursor = {
+    generation: GENERATION,
+    nextLsn: 2,
+    previousCrc: first.crc,
+    sequence: 2,
+    position: SLOT_HEAD_BYTES,
+  }
+  await assert.rejects(
+    replayJournal(slots, cursor, () => {}),
+    /beyond what can be reached/,
+  )
+  assert.deepEqual(loads, [0, 1, 1, 0, 1])
 })
 
 test('a newer journal version is refused with both numbers', () => {

@@ -11,7 +11,7 @@ import {
   frameBytes,
   frameCrc,
   type FrameHead,
-  type Generation,
+  sameGeneration,
   SLOT_HEAD_BYTES,
   type SlotHead,
 } from './journal-frame.ts'
@@ -84,7 +84,7 @@ export async function replayJournal(
   for (const slot of slots) {
     if (slot.head === undefined) continue
     if (!sameGeneration(slot.head.generation, cursor.generation)) continue
-    if (slot.head.sequence >= cursor.sequence) bySequence.set(slot.head.sequence, slot)
+    bySequence.set(slot.head.sequence, slot)
   }
   let { sequence, position, nextLsn, previousCrc } = cursor
   let last: ReadFrame | undefined
@@ -105,10 +105,6 @@ export async function replayJournal(
     bytes = await following.load()
     sequence++
     position = SLOT_HEAD_BYTES
-    if (nextFrame(bytes, position, sequence, { cursor, nextLsn, previousCrc }) === undefined) {
-      checkNothingAfter(bytes, position, { cursor, nextLsn, name: following.name })
-      break
-    }
   }
   for (const [later, slot] of bySequence) {
     if (later <= sequence) continue
@@ -172,6 +168,3 @@ function wholeFrameHead(bytes: Uint8Array, at: number): FrameHead | undefined {
   if (at + frameBytes(head.metaBytes, head.dataBytes) > bytes.length) return undefined
   return frameCrc(bytes, at, head) === head.crc ? head : undefined
 }
-
-const sameGeneration = (a: Generation, b: Generation): boolean =>
-  a.number === b.number && a.salt === b.salt

@@ -382,6 +382,7 @@ test('an identity file of a newer version, or a damaged one, is refused', async 
   for (const [text, message] of [
     ['{"format":"chronik-data","version":3,"directoryId":"x"}', /newer/],
     ['{"format":"chronik-data","version":1,"directoryId":"x","crc":1}', /no identity file/],
+    ['{"format":"chronik-data","directoryId":"x"}', /no identity file/],
     ['', /no identity file/],
   ] as const) {
     const world = new World()

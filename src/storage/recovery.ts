@@ -18,7 +18,13 @@ import { summarizeBatches } from '../records/batch-header.ts'
 import { FormatError } from './byte-io.ts'
 import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { isDiskError } from './files.ts'
-import { decodeSlotHead, SLOT_HEAD_BYTES, type Generation, type SlotHead } from './journal-frame.ts'
+import {
+  decodeSlotHead,
+  sameGeneration,
+  SLOT_HEAD_BYTES,
+  type Generation,
+  type SlotHead,
+} from './journal-frame.ts'
 import { replayJournal, type ReadFrame } from './journal-reader.ts'
 import { JournalSlots } from './journal-slots.ts'
 import type { JournalPlace, LogState, Piece } from './log-state.ts'
@@ -166,9 +172,7 @@ async function rewrite(frame: ReadFrame, found: readonly FoundSlot[]): Promise<v
 }
 
 function isOfCursor(head: SlotHead, { cursor }: Checkpoint): boolean {
-  const { number, salt } = head.generation
-  const same = number === cursor.generation.number && salt === cursor.generation.salt
-  return same && head.sequence >= cursor.sequence
+  return sameGeneration(head.generation, cursor.generation) && head.sequence >= cursor.sequence
 }
 
 /** The bytes of every tail, checked. */

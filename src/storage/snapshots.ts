@@ -151,9 +151,8 @@ const nameOf = (at: Position): string =>
 
 function parseName(name: string): Position | undefined {
   const match = /^(\d{20})-(-?\d+)\.snapshot$/.exec(name)
-  const [, offset, epoch] = match ?? []
-  if (offset === undefined || epoch === undefined) return undefined
-  return { offset: asOffset(Number(offset)), epoch: asLeaderEpoch(Number(epoch)) }
+  if (match === null) return undefined
+  return { offset: asOffset(Number(match[1])), epoch: asLeaderEpoch(Number(match[2])) }
 }
 
 function byPosition(a: string, b: string): number {

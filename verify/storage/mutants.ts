@@ -1,10 +1,11 @@
-// Proves that the fuzz would notice: takes src/storage apart at every place where durability or recovery is decided,
-// found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs the fuzz on it.
+// Proves that the tests would notice: takes src/storage apart at every place where durability or recovery is decided,
+// found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs the room's unit tests and
+// the fuzz on it, the test that killed it last time first.
 //
-//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--no-unit] [--list]
+//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--write] [--list]
 //
 // Prints one line per mutant. One that survives is a test that is missing, or changes nothing that can be seen: those
-// stand in `equivalent-mutants.ts` with the reason.
+// stand in `equivalent-mutants.ts` with the reason. `--write` puts what it found into docs/mutants.md.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,18 +15,34 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { EQUIVALENT } from './equivalent-mutants.ts'
 import { findMutants, type Mutant } from './find-mutants.ts'
+import {
+  describeKiller,
+  formatTable,
+  parseTable,
+  type Killer,
+  type KillerTable,
+} from './mutant-table.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
+const TABLE = join(ROOT, 'docs/mutants.md')
 /** Tests and their helpers, and what only prints a stopped store's files. */
 const LEFT_ALONE = /\.test\.ts$|^testing|^dump/
-/** One seed takes some 30 ms; a mutant that makes the store wait for ever is ended. */
-const TIMEOUT_MS = 180_000
+/** The unit tests take some two seconds, a seed of the fuzz some 60 ms; what a mutant makes wait for ever is ended. */
+const UNIT_TIMEOUT_MS = 60_000
+const FUZZ_TIMEOUT_MS = 300_000
+/** In the output of the test runner: name and file of a test that failed. */
+const FAILED_TEST = /^not ok \d+ - (.*)\n[^]*?location: '.*\/([\w-]+\.test\.ts):/m
 
 interface Verdict {
   readonly mutant: Mutant
   readonly outcome: 'killed' | 'survived' | 'equivalent' | 'equivalent, yet killed'
-  readonly detail: string
+  readonly failure: Failure | undefined
   readonly seconds: number
+}
+
+interface Failure {
+  readonly killer: Killer
+  readonly text: string
 }
 
 async function readMutants(): Promise<Mutant[]> {
@@ -55,79 +72,114 @@ async function makeTree(parent: string, name: string): Promise<string> {
 
 interface Effort {
   readonly seeds: number
-  /** The room's own tests too, where the fuzz passes. */
-  readonly unit: boolean
+  readonly known: KillerTable
 }
 
-async function tryMutant(tree: string, mutant: Mutant, options: Effort): Promise<Verdict> {
+async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<Verdict> {
   const path = join(tree, 'src/storage', mutant.file)
   const original = await readFile(path, 'utf8')
   await writeFile(path, mutant.apply(original))
   const started = performance.now()
   try {
-    const failure =
-      (await runFuzz(tree, options.seeds)) ?? (options.unit ? await runUnitTests(tree) : undefined)
+    const failure = await findFailure(tree, effort, effort.known.get(mutant.key))
     const seconds = (performance.now() - started) / 1000
-    const reason = EQUIVALENT[mutant.key]
+    const isEquivalent = EQUIVALENT[mutant.key] !== undefined
     if (failure === undefined) {
-      return reason === undefined
-        ? { mutant, outcome: 'survived', detail: '', seconds }
-        : { mutant, outcome: 'equivalent', detail: reason, seconds }
+      return { mutant, outcome: isEquivalent ? 'equivalent' : 'survived', failure, seconds }
     }
-    const outcome = reason === undefined ? 'killed' : 'equivalent, yet killed'
-    return { mutant, outcome, detail: failure, seconds }
+    const outcome = isEquivalent ? 'equivalent, yet killed' : 'killed'
+    return { mutant, outcome, failure, seconds }
   } finally {
     await writeFile(path, original)
   }
 }
 
-/** What the fuzz said last when it failed; undefined when it passed. */
-async function runFuzz(tree: string, seeds: number): Promise<string | undefined> {
-  const args = ['verify/storage/fuzz.ts', '--seeds', String(seeds), '--no-shrink']
+/** What killed it before, then the quick tests, then many seeds. */
+async function findFailure(
+  tree: string,
+  { seeds }: Effort,
+  known: Killer | undefined,
+): Promise<Failure | undefined> {
+  let again: Failure | undefined
+  if (known?.kind === 'fuzz') again = await runFuzz(tree, known.seed, 1)
+  else if (known?.kind === 'unit') again = await runUnitTests(tree, known)
+  return again ?? (await runUnitTests(tree)) ?? (await runFuzz(tree, 1, seeds))
+}
+
+async function runFuzz(tree: string, from: number, seeds: number): Promise<Failure | undefined> {
+  const range = ['--from', String(from), '--seeds', String(seeds)]
+  const args = ['verify/storage/fuzz.ts', ...range, '--no-shrink']
+  const { output, passed, ended } = await run(tree, args, { timeoutMs: FUZZ_TIMEOUT_MS })
+  if (passed) return undefined
+  const lines = output.trimEnd().split('\n')
+  const seed = /--seed (\d+)/.exec(lines.at(-1) ?? '')?.[1]
+  if (seed === undefined) return { killer: { kind: ended ? 'crash' : 'hang' }, text: '' }
+  const message = lines.findLast((line) => !/^FAILED| {2}|^\s+at /.test(line)) ?? ''
+  return { killer: { kind: 'fuzz', seed: Number(seed) }, text: message }
+}
+
+/** All of the room's own tests, or the one given. */
+async function runUnitTests(
+  tree: string,
+  only?: { readonly file: string; readonly test: string },
+): Promise<Failure | undefined> {
+  const names = await readdir(join(tree, 'src/storage'))
+  const wanted = only === undefined ? names : names.filter((name) => name === only.file)
+  const tests = wanted.filter((name) => name.endsWith('.test.ts'))
+  if (tests.length === 0) return undefined
+  const pattern = only?.test.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&')
+  const args = [
+    '--test',
+    '--test-isolation=none',
+    '--test-reporter=tap',
+    ...(pattern === undefined ? [] : [`--test-name-pattern=^${pattern}$`]),
+    ...tests.map((name) => `src/storage/${name}`),
+  ]
+  const limits = { timeoutMs: UNIT_TIMEOUT_MS, enough: FAILED_TEST }
+  const { output, passed, ended } = await run(tree, args, limits)
+  if (passed) return undefined
+  const [, name, file] = FAILED_TEST.exec(output) ?? []
+  if (name === undefined || file === undefined) {
+    return { killer: { kind: ended ? 'crash' : 'hang' }, text: '' }
+  }
+  return { killer: { kind: 'unit', file, test: name.replaceAll(/\\([\\#])/g, '$1') }, text: '' }
+}
+
+/** `enough`: the output that need not be followed by more. */
+async function run(
+  tree: string,
+  args: readonly string[],
+  limits: { readonly timeoutMs: number; readonly enough?: RegExp },
+): Promise<{ readonly output: string; readonly passed: boolean; readonly ended: boolean }> {
   const child = spawn(process.execPath, args, {
     cwd: tree,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_COMPILE_CACHE: join(tree, '..', 'cache') },
   })
   let output = ''
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
-  const [code, signal] = await once(child, 'exit')
+  const take = (chunk: Buffer): void => {
+    output += chunk.toString()
+    if (limits.enough?.test(output) === true) child.kill('SIGKILL')
+  }
+  child.stdout.on('data', take)
+  child.stderr.on('data', take)
+  let ended = true
+  const timer = setTimeout(() => {
+    ended = false
+    child.kill('SIGKILL')
+  }, limits.timeoutMs)
+  const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
-  if (code === 0) return undefined
-  const lines = output.trimEnd().split('\n')
-  const seed = /--seed (\d+)/.exec(lines.at(-1) ?? '')?.[1]
-  const message = lines.findLast((line) => !/^FAILED| {2}|^\s+at /.test(line)) ?? ''
-  return signal === null ? `seed ${seed ?? '?'}: ${message.slice(0, 90)}` : 'never ended'
+  return { output, passed: code === 0, ended }
 }
 
-/** The room's own tests, for what the fuzz leaves alone, such as the formats of other versions. */
-async function runUnitTests(tree: string): Promise<string | undefined> {
-  const names = await readdir(join(tree, 'src/storage'))
-  const tests = names
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => `src/storage/${name}`)
-  if (tests.length === 0) return undefined
-  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...tests], {
-    cwd: tree,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
-  const [code] = await once(child, 'exit')
-  clearTimeout(timer)
-  if (code === 0) return undefined
-  const failed = /not ok \d+ - (.*)/.exec(output)?.[1] ?? 'never ended'
-  return `unit test: ${failed.slice(0, 90)}`
-}
-
-function report({ mutant, outcome, detail, seconds }: Verdict): void {
+function report({ mutant, outcome, failure, seconds }: Verdict): void {
   const where = `${mutant.file}:${mutant.line}`.padEnd(26)
   const what = `${mutant.kind}: ${mutant.text}`.slice(0, 84).padEnd(84)
+  const by = failure === undefined ? '' : describeKiller(failure.killer)
+  const detail = [by, failure?.text ?? ''].filter((part) => part !== '').join(': ')
   console.log(
-    `${outcome.toUpperCase().padEnd(10)} ${where} ${what} ${seconds.toFixed(1)} s  ${detail}`,
+    `${outcome.toUpperCase().padEnd(10)} ${where} ${what} ${seconds.toFixed(1)} s  ${detail.slice(0, 110)}`,
   )
 }
 
@@ -139,11 +191,13 @@ async function main(): Promise<boolean> {
       only: { type: 'string', default: '' },
       list: { type: 'boolean', default: false },
       skip: { type: 'string', default: '0' },
-      'no-unit': { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
     },
   })
-  const effort = { seeds: Number(values.seeds), unit: !values['no-unit'] }
-  const mutants = (await readMutants())
+  const known = parseTable(await readFile(TABLE, 'utf8').catch(() => ''))
+  const effort = { seeds: Number(values.seeds), known }
+  const all = await readMutants()
+  const mutants = all
     .filter((mutant) => mutant.key.includes(values.only))
     .slice(Number(values.skip))
   if (values.list) {
@@ -154,8 +208,9 @@ async function main(): Promise<boolean> {
   const parent = await mkdtemp(join(tmpdir(), 'chronik-mutants-'))
   const verdicts: Verdict[] = []
   try {
-    const intact = await runFuzz(await makeTree(parent, 'intact'), effort.seeds)
-    if (intact !== undefined) throw new Error(`the fuzz fails without any mutant: ${intact}`)
+    const intact = await findFailure(await makeTree(parent, 'intact'), effort, undefined)
+    if (intact !== undefined)
+      throw new Error(`the tests fail without any mutant: ${describeKiller(intact.killer)}`)
     const waiting = mutants.values()
     const workers = Array.from({ length: Number(values.jobs) }, async (_, job) => {
       const tree = await makeTree(parent, String(job))
@@ -169,7 +224,18 @@ async function main(): Promise<boolean> {
   } finally {
     await rm(parent, { recursive: true })
   }
+  if (values.write) await writeFile(TABLE, formatTable(all, merged(known, verdicts), EQUIVALENT))
   return summarize(mutants, verdicts, values.only === '' && values.skip === '0')
+}
+
+/** What was known, and what these tries found. */
+function merged(known: KillerTable, verdicts: readonly Verdict[]): KillerTable {
+  const table = new Map(known)
+  for (const { mutant, failure } of verdicts) {
+    if (failure === undefined) table.delete(mutant.key)
+    else table.set(mutant.key, failure.killer)
+  }
+  return table
 }
 
 function summarize(
@@ -185,7 +251,7 @@ function summarize(
   const seconds = verdicts.reduce((sum, one) => sum + one.seconds, 0)
   console.log(
     `${verdicts.length} mutants: ${count('killed')} killed, ${count('equivalent')} equivalent, ` +
-      `${count('survived')} survived, ${seconds.toFixed(0)} s of fuzzing`,
+      `${count('survived')} survived, ${seconds.toFixed(0)} s of testing`,
   )
   return count('survived') === 0 && count('equivalent, yet killed') === 0 && stale.length === 0
 }
