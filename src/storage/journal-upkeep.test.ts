@@ -28,7 +28,7 @@ async function vote(
 ): Promise<void> {
   for (let votes = 0; !(await done()); votes++) {
     assert.ok(votes < 5000, 'it never comes to that')
-    log.saveHardState({ term: log.hardState.term + 1, votedFor: undefined })
+    log.saveHardState({ term: log.hardState.term + 1, votedFor: undefined, suspect: false })
     await world.do(store.flush())
   }
 }
@@ -100,7 +100,7 @@ test('a checkpoint takes the place of the last one only when the journal it spea
   for (let i = 0; world.disk.held === 0; i++) {
     assert.ok(i < 20_000, 'no checkpoint is written')
     for (const one of [log, busy]) {
-      one.saveHardState({ term: one.hardState.term + 1, votedFor: undefined })
+      one.saveHardState({ term: one.hardState.term + 1, votedFor: undefined, suspect: false })
     }
     await world.pass(0.05)
   }
@@ -139,7 +139,7 @@ test('a file that was begun while a checkpoint was written is not recycled with 
   await vote(world, store, log, () => begun() > checkpoints)
   const { term } = log.hardState
   for (let i = 0; i < 100; i++) {
-    log.saveHardState({ term: term + i, votedFor: undefined })
+    log.saveHardState({ term: term + i, votedFor: undefined, suspect: false })
     if (!(await world.settles(store.flush()))) break
   }
   const { durableHardState } = log

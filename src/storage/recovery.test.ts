@@ -36,7 +36,7 @@ test('every file that is read is synced, no other; the last frame is written aga
   let heads = new Map<string, SlotHead>()
   for (let votes = 0; needed.length < 2 || needed.length === heads.size; votes++) {
     assert.ok(votes < 2000, 'no file is recycled')
-    log.saveHardState({ term: log.hardState.term + 1, votedFor: undefined })
+    log.saveHardState({ term: log.hardState.term + 1, votedFor: undefined, suspect: false })
     await world.do(store.flush())
     heads = await journalHeads(world)
     const checkpoint = await world.do(readWholeFile(world.env.disk, `${DIRECTORY}/checkpoint`))
