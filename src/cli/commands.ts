@@ -25,6 +25,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/consume.ts'),
   },
   {
+    name: 'cluster',
+    summary: 'look at a cluster, move its leaderships',
+    load: () => import('./commands/cluster.ts'),
+  },
+  {
     name: 'dump',
     summary: "print what a node's files hold",
     load: () => import('./commands/dump.ts'),

@@ -70,7 +70,7 @@ function gatherFlags({ flags, sets }: Sources): Map<string, Given> {
 const ofKubernetes = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/
 
 /** For the command line itself: the file, and where the other commands find a cluster. */
-const notSettings = [CONFIG_ENVIRONMENT, 'CHRONIK_BOOTSTRAP']
+const notSettings = [CONFIG_ENVIRONMENT, 'CHRONIK_BOOTSTRAP', 'CHRONIK_CLUSTER_HTTP']
 
 function gatherEnvironment(environment: Sources['environment']): Map<string, Given> {
   const found = new Map<string, Given>()
