@@ -8,6 +8,8 @@ import type { Lane, PeerAddress } from './transport.ts'
 
 const PAUSE_MS_MIN = 20
 const PAUSE_MS_MAX = 500
+/** An answer that is still missing then is not on its way. */
+const HANGING_MS_MIN = 1_000
 
 export class Dialler {
   readonly #context: TransportContext
@@ -30,9 +32,8 @@ export class Dialler {
 
   /** There is reason to think that it works now. An attempt that hangs since before (a lost SYN) is given up for it. */
   now(): void {
-    const { clock } = this.#context.env
     if (this.#attempt !== undefined) {
-      if (clock.monotonicMs() - this.#attempt.startedMs < PAUSE_MS_MIN) return
+      if (!this.#hangs(this.#attempt)) return
       this.#attempt.destroy()
     }
     this.#timer?.cancel()
@@ -69,6 +70,12 @@ export class Dialler {
     if (this.#attempt !== link) return false
     this.#attempt = undefined
     return true
+  }
+
+  /** Two nodes that start at the same time must not give up, for one another, what is about to succeed. */
+  #hangs(attempt: OutgoingLink): boolean {
+    const ageMs = this.#context.env.clock.monotonicMs() - attempt.startedMs
+    return ageMs >= (attempt.isConnected ? HANGING_MS_MIN : PAUSE_MS_MIN)
   }
 
   #begin(): void {

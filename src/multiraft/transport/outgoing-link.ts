@@ -63,6 +63,11 @@ export class OutgoingLink {
     )
   }
 
+  /** Somebody took the connection; the handshake may be under way. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined
+  }
+
   get pendingBytes(): number {
     return this.#queue?.pendingBytes ?? 0
   }
