@@ -39,6 +39,53 @@ test('a checkpoint', () => {
   }
 })
 
+/** As the first version wrote it, before logs had descriptors and segments revisions. */
+const CHECKPOINT_V1 = [
+  '434843500001000000000128f496c6af000000040000004d000000000000000500000009000000000000',
+  '0003000000000000004000000000000000030000000100000000000000020001610009746f7069632d30',
+  '2e3200000000000003e800000000000007d0000000000000001e00000000000000070000000000000004',
+  '0000000000000005000000000000000c0000000200000001000000000000000000000006000000000000',
+  '000800000002000000000000000400000000000000080000000000000190000000000000000b00000000',
+  '0000000a010000000000000008000000000000000a00000000000000c8000000000000000d0000000000',
+  '00000c0000000001000000000000000a000000000000000c00000064000000000000000e000000000000',
+  '000300000000000000800000006400000063',
+].join('')
+
+test('a checkpoint of version 1', () => {
+  const { cursor, state } = decodeCheckpoint(Buffer.from(CHECKPOINT_V1, 'hex'))
+  const expected = { nextLsn: 5, previousCrc: 9, sequence: 3, position: 64 }
+  assert.deepEqual(cursor, { generation: GENERATION, ...expected })
+  const [log, ...others] = state.logs.values()
+  assert.ok(log !== undefined && others.length === 0)
+  assert.equal(state.nextIncarnation, 3)
+  assert.deepEqual([log.incarnation, log.id, log.directory], [2, 'a', 'topic-0.2'])
+  assert.deepEqual(log.config, { segmentBytes: 1000, segmentMs: 2000, indexIntervalBytes: 30 })
+  assert.deepEqual(log.hardState, { term: 7, votedFor: 4, suspect: false })
+  assert.deepEqual(log.descriptor, new Uint8Array(0))
+  assert.deepEqual([log.logStart, log.end], [5, { epoch: 6, offset: 12 }])
+  assert.deepEqual(log.epochs.entries, [
+    { epoch: 1, start: 0 },
+    { epoch: 6, start: 8 },
+  ])
+  assert.deepEqual(
+    log.segments.map(({ baseOffset, endOffset, bytes, indexed }) => [
+      baseOffset,
+      endOffset,
+      bytes,
+      indexed,
+    ]),
+    [
+      [4, 8, 400, true],
+      [8, 10, 200, false],
+    ],
+  )
+  const place = { sequence: 3, position: 128, bytes: 100, crc: 99 }
+  assert.deepEqual(
+    log.tail.map(({ base, end, bytes, blob }) => ({ base, end, bytes, place: blob.place })),
+    [{ base: 10, end: 12, bytes: 100, place }],
+  )
+})
+
 test('a snapshot', () => {
   const at = { epoch: asLeaderEpoch(3), offset: asOffset(8) }
   const bytes = encodeSnapshot(at, Buffer.from('body'))

@@ -62,6 +62,47 @@ test('a truncation to where its epoch does not reach is a mistake of the caller'
   }
 })
 
+test('what replaced truncated batches is read, from memory too', async () => {
+  const world = new World()
+  const store = await world.open()
+  const log = create(store)
+  const kept = append(log, 60)
+  for (let i = 0; i < 3; i++) append(log, 200)
+  log.truncate(position(1, 1))
+  log.startEpoch(asLeaderEpoch(2))
+  const replaced = append(log, 90)
+  assert.deepEqual(await world.read(log), Buffer.concat([kept, replaced]))
+  await world.do(store.flush())
+  assert.deepEqual(await world.read(log), Buffer.concat([kept, replaced]))
+})
+
+test('nothing is written over truncated bytes of a file before the truncation is durable', async () => {
+  const world = new World()
+  const store = await world.open()
+  const log = create(store)
+  const sent = [append(log, 3000), append(log, 3000)]
+  await world.do(store.flush())
+  await world.pass(100)
+  // Has all idle tails written back a while later, that of the first log too.
+  append(create(store, 'other'))
+  await world.do(store.flush())
+  const file = '/data/logs/a.1/00000000000000000000.log'
+  const writes = (): number =>
+    world.disk.calls.filter(({ operation, path }) => operation === 'write' && path === file).length
+  const before = writes()
+  world.disk.holds = ({ operation, path }) => operation === 'sync' && path.endsWith('.journal')
+  log.truncate(position(1, 1))
+  log.startEpoch(asLeaderEpoch(2))
+  sent[1] = append(log)
+  await world.pass(1000)
+  assert.equal(writes(), before)
+  world.disk.release()
+  await world.do(store.flush())
+  await world.pass(1000)
+  assert.ok(writes() > before)
+  assert.deepEqual(await world.read(log), Buffer.concat(sent))
+})
+
 test('a large append waits for the log start before it: nothing touches files before that is durable', async () => {
   const world = new World()
   const store = await world.open()

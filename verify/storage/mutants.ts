@@ -94,16 +94,17 @@ async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<
   }
 }
 
-/** What killed it before, then the quick tests, then many seeds. */
+/** What killed it before, then the quick tests, then seeds. */
 async function findFailure(
   tree: string,
   { seeds }: Effort,
   known: Killer | undefined,
 ): Promise<Failure | undefined> {
-  let again: Failure | undefined
-  if (known?.kind === 'fuzz') again = await runFuzz(tree, known.seed, 1)
-  else if (known?.kind === 'unit') again = await runUnitTests(tree, known)
-  return again ?? (await runUnitTests(tree)) ?? (await runFuzz(tree, 1, seeds))
+  const again = known?.kind === 'unit' ? await runUnitTests(tree, known) : undefined
+  const failure = again ?? (await runUnitTests(tree))
+  if (failure !== undefined) return failure
+  const seed = known?.kind === 'fuzz' ? await runFuzz(tree, known.seed, 1) : undefined
+  return seed ?? (await runFuzz(tree, 1, seeds))
 }
 
 async function runFuzz(tree: string, from: number, seeds: number): Promise<Failure | undefined> {
