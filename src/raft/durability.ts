@@ -35,15 +35,28 @@ export class Durability {
     return this.#log
   }
 
-  reached(state: { log: Position; logStart: Offset; hardState: HardState }): void {
-    this.#log = state.log
-    this.#logStart = state.logStart
-    this.#hardState = state.hardState
+  get logStart(): Offset {
+    return this.#logStart
+  }
+
+  reached({ logStart, hardState }: { logStart: Offset; hardState: HardState }): void {
+    this.#logStart = logStart
+    this.#hardState = hardState
+  }
+
+  /** The log, as it is now, holds the position. */
+  logReached(position: Position): void {
+    this.#log = position
   }
 
   /** Until storage says otherwise nothing above the cut counts, and the cut itself does not. */
   cut(to: Position): void {
     if (comparePositions(this.#log, to) >= 0) this.#log = NOTHING
+  }
+
+  /** Another log takes the place of this one. */
+  replaced(): void {
+    this.#log = NOTHING
   }
 
   hasVoted(term: LeaderEpoch, votedFor: NodeId): boolean {

@@ -41,26 +41,39 @@ export class LogView<B extends BatchRef> {
 
   /** The first position that this log still has: nothing before it can be named any more. */
   get first(): Position {
-    return { epoch: this.#first?.epoch ?? NO_EPOCH, offset: this.#logStart }
+    return this.before(this.#logStart)
+  }
+
+  /** The least position at the offset: before every epoch start that lies there. */
+  before(offset: Offset): Position {
+    const epoch = this.#epochs.entries.findLast(({ start }) => start < offset)?.epoch ?? NO_EPOCH
+    return { epoch, offset }
   }
 
   /** Law R1. The position before everything is in every log that still begins at 0. */
   holds(position: Position): boolean {
+    if (position.epoch === this.#end.epoch) {
+      const start = this.#epochs.entries.at(-1)?.start ?? 0
+      return position.offset >= start && position.offset <= this.#end.offset
+    }
     if (position.epoch === NO_EPOCH) return position.offset === 0 && this.#logStart === 0
     return this.#epochs.holds(position, this.#end.offset)
   }
 
   hasEpoch(epoch: LeaderEpoch): boolean {
+    if (epoch === this.#end.epoch) return true
     return this.#epochs.entries.findLast((entry) => entry.epoch <= epoch)?.epoch === epoch
   }
 
   /** Where the epoch ends here; where its successor starts, or the log end. For NO_EPOCH: where the first epoch starts. */
   endOf(epoch: LeaderEpoch): Offset {
+    if (epoch === this.#end.epoch) return this.#end.offset
     return this.#epochs.entries.find((entry) => entry.epoch > epoch)?.start ?? this.#end.offset
   }
 
   /** The starts that follow the position without a byte between. */
   startsAfter({ epoch, offset }: Position): readonly EpochStart[] {
+    if (epoch === this.#end.epoch) return NO_STARTS
     return this.#epochs.entries.filter((entry) => entry.epoch > epoch && entry.start === offset)
   }
 
@@ -132,13 +145,7 @@ export class LogView<B extends BatchRef> {
     this.#ops = []
     return ops
   }
-
-  get #first(): EpochStart | undefined {
-    const [first] = this.#epochs.entries
-    return first !== undefined && (first.start < this.#logStart || this.#logStart > 0)
-      ? first
-      : undefined
-  }
 }
 
 const NO_OPS: readonly never[] = []
+const NO_STARTS: readonly EpochStart[] = []

@@ -1,12 +1,13 @@
 // What a leader knows of one follower, in one epoch.
 //
-// Invariant: match ≤ next ≤ the leader's end, as positions; a position that was acknowledged as durable is never taken back,
-// except from a suspect replica (law R5).
+// Invariant: next ≤ the leader's end. `match` was acknowledged as durable and is never taken back, except from a suspect
+// replica (law R5). `next` is where the logs are taken to agree; while that is a guess (`probe`) it may lie on either side.
 
 import { assert } from '../base/assert.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import { NOTHING } from './durability.ts'
+import type { AppendAck } from './messages.ts'
 
 /**
  * - `down`: its node can't be reached; nothing is sent.
@@ -23,7 +24,7 @@ export class Progress {
   next: Position
   /** Durable there, verified in this epoch; NOTHING before the first acknowledgement, and while it is suspect. */
   match: Position = NOTHING
-  /** In `probe` and `install`: sent and not answered. */
+  /** In `probe` and `install`: what was asked and not answered. */
   waiting: Position | undefined
   /** The greatest commit that it can know by what was sent. */
   commitSent: Position = NOTHING
@@ -32,19 +33,19 @@ export class Progress {
   logStart: Offset = asOffset(0)
   /** It acknowledged in this epoch since its node was last unreachable (law R8: under its present boot id). */
   answered = false
-  /** Law R5. */
-  suspect = false
-  /** What a suspect replica says it holds. */
-  suspectMatch: Position = NOTHING
-  /** Rounds that others must confirm before the suspect one may be cleared. */
-  clearRound = 0
   roundSent = 0
   /** The last round that it answered. */
   round = 0
+  /** Law R5: met as suspect, and not as whole since. */
+  suspicion: Suspicion | undefined
 
   constructor(options: { readonly up: boolean; readonly next: Position }) {
     this.state = options.up ? 'probe' : 'down'
     this.next = options.next
+  }
+
+  get suspect(): boolean {
+    return this.suspicion !== undefined
   }
 
   down(): void {
@@ -53,13 +54,13 @@ export class Progress {
     this.waiting = undefined
   }
 
-  /** Begins again at what is certain, or where the last message ended: the answer tells which. */
+  /** Begins again where the last message ended: the answer tells whether that is right. */
   up(): void {
-    if (this.state === 'down') this.#probe(this.next)
+    if (this.state === 'down') this.probe(this.next)
   }
 
   resume(): void {
-    if (this.state === 'deferred') this.#probe(this.next)
+    if (this.state === 'deferred') this.probe(this.next)
   }
 
   defer(): void {
@@ -69,7 +70,13 @@ export class Progress {
   }
 
   sent(upTo: Position, { commit, logStart, round }: SentWith): void {
-    assert(comparePositions(upTo, this.next) >= 0 || this.state === 'install', 'sent backwards')
+    if (this.state === 'install') {
+      // It carries neither commit nor round: they follow.
+      this.waiting = upTo
+      this.next = upTo
+      return
+    }
+    assert(comparePositions(upTo, this.next) >= 0, 'sent backwards')
     if (this.state !== 'stream') this.waiting = this.next
     this.next = upTo
     this.commitSent = comparePositions(commit, upTo) < 0 ? commit : upTo
@@ -77,13 +84,32 @@ export class Progress {
     this.roundSent = round
   }
 
-  /** The follower verified everything up to `accepted` against this leader. */
-  accepted(accepted: Position): void {
+  /** The follower verified everything up to there against this leader. */
+  accepted(upTo: Position): void {
     this.answered = true
-    if (this.state === 'down' || this.state === 'stream') return
+    if (this.state === 'stream') return
+    // An acknowledgement that was on its way already answers nothing that has not been asked yet.
+    if (this.waiting === undefined) return
     this.state = 'stream'
     this.waiting = undefined
-    if (comparePositions(accepted, this.next) > 0) this.next = accepted
+    if (comparePositions(upTo, this.next) > 0) this.next = upTo
+  }
+
+  /** Durable there, from a replica that may be counted. */
+  durable({ durable, logStart }: AppendAck): void {
+    if (comparePositions(durable, this.match) > 0) this.match = durable
+    if (logStart > this.logStart) this.logStart = logStart
+    if (this.state === 'stream' && comparePositions(this.next, this.match) < 0) {
+      this.next = this.match
+    }
+  }
+
+  /** Law R5: what it acknowledged before is void. Confirmations count from `round` on. */
+  meetSuspect(round: number): Suspicion {
+    this.match = NOTHING
+    this.logStart = asOffset(0)
+    this.suspicion = { round, match: NOTHING, logStart: asOffset(0), cleared: false }
+    return this.suspicion
   }
 
   /** Whether an answer that names `prev` is about what this leader waits for. */
@@ -92,22 +118,35 @@ export class Progress {
     return this.waiting !== undefined && comparePositions(this.waiting, prev) === 0
   }
 
-  agreeAt(position: Position): void {
-    this.#probe(comparePositions(position, this.match) < 0 ? this.match : position)
-  }
-
   mustInstall(): void {
     this.state = 'install'
     this.waiting = undefined
+    this.#forgetSent()
   }
 
-  #probe(next: Position): void {
+  probe(next: Position): void {
     this.state = 'probe'
     this.next = next
     this.waiting = undefined
+    this.#forgetSent()
+  }
+
+  #forgetSent(): void {
     this.commitSent = NOTHING
     this.logStartSent = asOffset(0)
+    this.roundSent = 0
   }
+}
+
+/** Law R5, of one return of a suspect replica. */
+export interface Suspicion {
+  /** Answers to this round and later ones were given after its return. */
+  readonly round: number
+  /** What it says it holds, durably. */
+  match: Position
+  logStart: Offset
+  /** It was told that it is whole. */
+  cleared: boolean
 }
 
 export interface SentWith {

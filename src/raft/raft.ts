@@ -11,52 +11,32 @@
 // A leader never becomes leader of the same epoch again, not even after a restart (law R2).
 
 import { assert, unreachable } from '../base/assert.ts'
-import { asLeaderEpoch, type LeaderEpoch, type NodeId, type Offset } from '../base/brand.ts'
-import type { EpochTable } from '../base/epoch-table.ts'
-import { comparePositions, type Position } from '../base/position.ts'
-import { Durability, type HardState, type Promised } from './durability.ts'
-import type { Effects, Outgoing, RaftEvent, SendPlan } from './events.ts'
-import { Leadership } from './leadership.ts'
-import { LogView } from './log-view.ts'
+import type { LeaderEpoch, NodeId, Offset } from '../base/brand.ts'
+import type { Position } from '../base/position.ts'
+import { Elections } from './elections.ts'
+import type { Effects, RaftEvent, SendPlan } from './events.ts'
+import { Following } from './following.ts'
+import { Leading } from './leading.ts'
 import type {
   AppendRequest,
   BatchRef,
-  FreeMessage,
   InstallRequest,
   Message,
   PreVoteReply,
-  PreVoteRequest,
+  VoteGrant,
   VoteRequest,
 } from './messages.ts'
 import type { Progress } from './progress.ts'
+import { Replica, type ReplicaOptions } from './replica.ts'
+import { planFor } from './sending.ts'
+import type { RaftTiming } from './timing.ts'
+import { Turn } from './turn.ts'
+
+export type { RaftTiming } from './timing.ts'
 
 export type RaftRole = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
 
-/** Milliseconds. The driver may change what they return as it measures. */
-export interface RaftTiming {
-  /** Between candidates: a little over two journal commits and a round trip (architecture, "Liveness belongs to nodes"). */
-  readonly rankStepMs: number
-  /** Before an election that got nowhere is tried again. */
-  readonly retryMs: number
-  /** A leader without a quorum steps down after it. */
-  readonly quorumMs: number
-  /** Before a follower that deferred is asked again. */
-  readonly deferMs: number
-  /** A transfer that has not happened by then is called off. */
-  readonly transferMs: number
-}
-
-export interface RaftOptions {
-  readonly self: NodeId
-  /** In preferred order: the first leads if it can. */
-  readonly voters: readonly NodeId[]
-  /** All of it durable. */
-  readonly hardState: HardState
-  readonly log: {
-    readonly logStart: Offset
-    readonly end: Position
-    readonly epochs: EpochTable
-  }
+export interface RaftOptions extends ReplicaOptions {
   readonly timing: RaftTiming
   /** Uniform in [0, 1): spreads retries. */
   readonly random: () => number
@@ -67,66 +47,28 @@ export class Raft<B extends BatchRef = BatchRef> {
   readonly self: NodeId
   readonly voters: readonly NodeId[]
   readonly #timing: RaftTiming
-  readonly #random: () => number
-  readonly #log: LogView<B>
-  readonly #durability: Durability
+  readonly #replica: Replica<B>
+  readonly #elections: Elections<B>
+  readonly #following: Following<B>
+  readonly #turn: Turn
   readonly #up = new Set<NodeId>()
-  #hardState: HardState
   #role: RaftRole = 'follower'
+  /** Known and, by what this node sees, alive. */
   #leader: NodeId | undefined
-  /** Of the last leader that was lost: its rank is not waited for. */
-  #lost: NodeId | undefined
-  #commit: Position
-  /** When `tick` is due; for a leader only while something is to be done by then. */
-  #deadlineMs: number
-
-  /** Who leads this term, alive or not: acknowledgements go there. */
-  #termLeader: NodeId | undefined
-  /** As follower: the end of the prefix verified against this term's leader, and what was acknowledged of it. */
-  #verified: Position | undefined
-  #acknowledged: Position | undefined
-  #acknowledgedLogStart: Offset | undefined
-  #ackOwed = false
-  #ackRound = 0
-  /** As voter: granted, and to be said once it is durable. */
-  #grant: NodeId | undefined
-  /** As (pre-)candidate. */
-  #votes = new Set<NodeId>()
-  #votesRequested = false
-  #voteLogStart: Offset
-
-  #leadership: Leadership<B> | undefined
-  #transfer: { readonly to: NodeId; readonly untilMs: number; told: boolean } | undefined
-  #quorumLostAtMs: number | undefined
+  /** In role `leader`, and only then. */
+  #leading: Leading<B> | undefined
   /** Law R8: may it campaign? */
   #fit = true
-
-  // What this step has asked for so far.
-  #outHardState: HardState | undefined
-  #out: Outgoing<B>[] = []
-  #outCommitted: Position | undefined
-  #outRoleChanged = false
-  #outReplicate = false
 
   constructor(options: RaftOptions) {
     this.self = options.self
     this.voters = options.voters
     this.#timing = options.timing
-    this.#random = options.random
-    this.#hardState = options.hardState
-    this.#log = new LogView(options.log)
-    this.#durability = new Durability({
-      log: options.log.end,
-      logStart: options.log.logStart,
-      hardState: options.hardState,
-    })
-    assert(
-      options.hardState.term >= options.log.end.epoch,
-      `the log ends in ${options.log.end.epoch}, above the term ${options.hardState.term}`,
-    )
-    this.#commit = this.#log.first
-    this.#voteLogStart = this.#log.logStart
-    this.#deadlineMs = options.nowMs + this.#rank() * this.#timing.rankStepMs
+    this.#replica = new Replica(options)
+    this.#elections = new Elections(this.#replica)
+    this.#following = new Following(this.#replica)
+    this.#turn = new Turn(options)
+    this.#turn.wait(options.nowMs)
   }
 
   get role(): RaftRole {
@@ -134,11 +76,11 @@ export class Raft<B extends BatchRef = BatchRef> {
   }
 
   get term(): LeaderEpoch {
-    return this.#hardState.term
+    return this.#replica.term
   }
 
   get suspect(): boolean {
-    return this.#hardState.suspect
+    return this.#replica.suspect
   }
 
   /** Known and, by what this node sees, alive. */
@@ -147,84 +89,83 @@ export class Raft<B extends BatchRef = BatchRef> {
   }
 
   get commit(): Position {
-    return this.#commit
+    return this.#replica.commit
   }
 
   get end(): Position {
-    return this.#log.end
+    return this.#replica.log.end
   }
 
   get logStart(): Offset {
-    return this.#log.logStart
+    return this.#replica.log.logStart
   }
 
   /** The own epoch start is committed (law R9). */
   get established(): boolean {
-    return this.#role === 'leader' && this.#commit.epoch === this.term
+    return this.#role === 'leader' && this.commit.epoch === this.term
   }
 
   /** A leader that is handing over takes nothing new, so that its successor can catch up. */
   get acceptsAppends(): boolean {
-    return this.#role === 'leader' && this.#transfer === undefined
+    return this.#leading !== undefined && !this.#leading.transferring
   }
 
-  /** Infinity: `tick` has nothing to do. */
+  /** When `tick` is due; Infinity: it has nothing to do. */
   get deadlineMs(): number {
-    return this.#deadlineMs
+    return this.#leading?.deadlineMs ?? this.#turn.deadlineMs
   }
 
   get followers(): ReadonlyMap<NodeId, Progress> {
-    return this.#leadership?.followers ?? NO_FOLLOWERS
+    return this.#leading?.leadership.followers ?? NO_FOLLOWERS
   }
 
   /** Leader only. Law R10: a majority's log starts here or later, durably. `own`: this node's durable log start. */
   logStartOnMajority(own: Offset): Offset {
-    assert(this.#leadership !== undefined, 'only a leader counts log starts')
-    return this.#leadership.logStartOnMajority(own)
+    assert(this.#leading !== undefined, 'only a leader counts log starts')
+    return this.#leading.leadership.logStartOnMajority(own)
   }
 
   nextFor(node: NodeId): SendPlan | undefined {
-    return this.#leadership?.nextFor(node, this.#commit)
+    const leadership = this.#leading?.leadership
+    const follower = leadership?.follower(node)
+    if (leadership === undefined || follower === undefined) return undefined
+    const { log, commit } = this.#replica
+    return planFor(follower, { log, commit, round: leadership.round })
   }
 
-  /** The driver sent what `nextFor` planned, up to this position. Gives the message's other fields. */
+  /** The driver sent what `nextFor` planned just now, up to this position; nothing may have happened in between. */
   sent(node: NodeId, upTo: Position): void {
-    const follower = this.#leadership?.follower(node)
-    assert(follower !== undefined && this.#leadership !== undefined, `sent to ${node}, no follower`)
-    follower.sent(upTo, {
-      commit: this.#commit,
-      logStart: this.#log.logStart,
-      round: this.#leadership.round,
-    })
+    const leadership = this.#leading?.leadership
+    const follower = leadership?.follower(node)
+    assert(follower !== undefined && leadership !== undefined, `sent to ${node}, no follower`)
+    const { log, commit } = this.#replica
+    follower.sent(upTo, { commit, logStart: log.logStart, round: leadership.round })
   }
 
   /** What every append of this leader carries. */
   get appendFields(): { term: LeaderEpoch; commit: Position; logStart: Offset; round: number } {
-    assert(this.#leadership !== undefined, 'only a leader appends')
-    return {
-      term: this.term,
-      commit: this.#commit,
-      logStart: this.#log.logStart,
-      round: this.#leadership.round,
-    }
+    assert(this.#leading !== undefined, 'only a leader appends')
+    const { term, commit, log } = this.#replica
+    return { term, commit, logStart: log.logStart, round: this.#leading.leadership.round }
   }
 
+  /** What comes back is the caller's to read, not to change or to keep. */
   step(event: RaftEvent<B>): Effects<B> {
     switch (event.kind) {
       case 'tick':
-        if (event.nowMs >= this.#deadlineMs) this.#onDeadline(event.nowMs)
+        if (event.nowMs >= this.deadlineMs) this.#onDeadline(event.nowMs)
         break
       case 'message':
         this.#onMessage(event.from, event.message, event.nowMs)
         break
       case 'durable':
-        this.#durability.reached(event)
+        this.#replica.reached(event)
         this.#onDurable(event.nowMs)
         break
       case 'appended':
         assert(this.#role === 'leader', 'only a leader appends')
-        this.#log.appended(event.end)
-        this.#outReplicate = true
+        this.#replica.log.appended(event.end)
+        this.#replica.out.replicate()
         break
       case 'leader-claim':
         this.#onClaim(event.leader, event.epoch, event.nowMs)
@@ -242,125 +183,67 @@ export class Raft<B extends BatchRef = BatchRef> {
         this.#fit = event.fit
         break
       case 'transfer':
-        this.#beginTransfer(event.to, event.nowMs)
+        this.#leading?.transfer(event.to, event.nowMs)
         break
       case 'advance-log-start':
-        assert(this.#role === 'leader', 'only a leader moves the log start')
-        assert(event.offset <= this.#commit.offset, `log start ${event.offset} above the commit`)
-        if (event.offset > this.#log.logStart) this.#log.advanceLogStart(event.offset)
-        this.#outReplicate = true
+        this.#advanceLogStart(event.offset)
         break
       default:
         unreachable(event)
     }
-    return this.#takeEffects()
+    return this.#replica.out.take(this.#replica.log.takeOps(), this.#leading !== undefined)
   }
 
-  #takeEffects(): Effects<B> {
-    const effects: Effects<B> = {
-      hardState: this.#outHardState,
-      log: this.#log.takeOps(),
-      send: this.#out,
-      committed: this.#outCommitted,
-      roleChanged: this.#outRoleChanged,
-      replicate: this.#outReplicate && this.#leadership !== undefined,
-    }
-    this.#outHardState = undefined
-    if (this.#out.length > 0) this.#out = []
-    this.#outCommitted = undefined
-    this.#outRoleChanged = false
-    this.#outReplicate = false
-    return effects
+  #advanceLogStart(offset: Offset): void {
+    assert(this.#role === 'leader', 'only a leader moves the log start')
+    assert(offset <= this.commit.offset, `log start ${offset} above the commit`)
+    this.#replica.advanceLogStart(offset)
+    this.#replica.out.replicate()
   }
-
-  // ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onDeadline(nowMs: number): void {
-    this.#deadlineMs = Infinity
-    if (this.#role !== 'leader') {
+    if (this.#leading !== undefined) {
+      if (!this.#leading.tick(nowMs)) this.#becomeFollower(this.term, undefined, nowMs)
+    } else if (this.#role === 'candidate' && !this.#elections.requested) {
+      // Its own vote is not durable yet: another election would only wait for the same disk.
+      this.#turn.retry(nowMs)
+    } else {
       this.#preVote(nowMs)
-      return
-    }
-    assert(this.#leadership !== undefined, 'a leader has its followers')
-    if (this.#quorumLostAtMs !== undefined && nowMs >= this.#quorumLostAtMs) {
-      this.#becomeFollower(this.term, undefined, nowMs)
-      return
-    }
-    if (this.#transfer !== undefined && nowMs >= this.#transfer.untilMs) this.#transfer = undefined
-    for (const follower of this.#leadership.followers.values()) follower.resume()
-    this.#outReplicate = true
-    this.#leaderDeadline()
-  }
-
-  #leaderDeadline(deferredUntilMs = Infinity): void {
-    this.#deadlineMs = Math.min(
-      this.#deadlineMs,
-      deferredUntilMs,
-      this.#quorumLostAtMs ?? Infinity,
-      this.#transfer?.untilMs ?? Infinity,
-    )
-  }
-
-  /** Thesis 6.2: a leader that can't reach a majority must not seem to be one for long. */
-  #checkQuorum(nowMs: number): void {
-    if (this.#leadership === undefined) return
-    if (this.#leadership.hasQuorum) {
-      this.#quorumLostAtMs = undefined
-    } else if (this.#quorumLostAtMs === undefined) {
-      this.#quorumLostAtMs = nowMs + this.#timing.quorumMs
-      this.#leaderDeadline()
     }
   }
 
-  /** This voter's place among those that may campaign, 0 first. */
-  #rank(): number {
-    const rivals = this.voters.filter((voter) => voter !== this.#lost)
-    return Math.max(0, rivals.indexOf(this.self))
+  #onDurable(nowMs: number): void {
+    this.#elections.sayGrant()
+    if (this.#role === 'candidate') {
+      this.#elections.requestVotes()
+      if (this.#elections.won) this.#lead(nowMs)
+    } else if (this.#leading !== undefined) {
+      this.#advance()
+    } else {
+      this.#following.acknowledge()
+    }
   }
 
-  #waitForTurn(nowMs: number): void {
-    this.#deadlineMs = Math.min(this.#deadlineMs, nowMs + this.#rank() * this.#timing.rankStepMs)
+  /** As leader. */
+  #advance(): void {
+    const wasEstablished = this.established
+    this.#leading?.advance()
+    if (this.established !== wasEstablished) this.#replica.out.roleChanged()
   }
 
-  #waitToRetry(nowMs: number): void {
-    const { retryMs, rankStepMs } = this.#timing
-    this.#deadlineMs = nowMs + retryMs * (0.5 + this.#random()) + this.#rank() * rankStepMs
-  }
-
-  // ── Elections (thesis 3.4, 9.6) ─────────────────────────────────────────────────────────────────────────────────────
+  // Elections
 
   get #mayCampaign(): boolean {
-    return this.#fit && !this.#hardState.suspect && this.voters.includes(this.self)
+    return this.#fit && !this.suspect && this.voters.includes(this.self)
   }
 
   #preVote(nowMs: number): void {
-    this.#waitToRetry(nowMs)
+    this.#turn.retry(nowMs)
     if (!this.#mayCampaign) return
     this.#setRole('pre-candidate')
     this.#setLeader(undefined)
-    this.#votes = new Set([this.self])
-    if (this.#isMajority(this.#votes.size)) {
-      this.#campaign(nowMs)
-      return
-    }
-    const term = asLeaderEpoch(this.term + 1)
-    for (const voter of this.voters) {
-      if (voter !== this.self) this.#send(voter, { kind: 'pre-vote', term, end: this.#log.end })
-    }
-  }
-
-  #onPreVote(from: NodeId, message: PreVoteRequest): void {
-    const granted =
-      message.term > this.term &&
-      this.#leader === undefined &&
-      !this.#hardState.suspect &&
-      comparePositions(message.end, this.#log.end) >= 0
-    this.#send(from, {
-      kind: 'pre-vote-reply',
-      term: this.term,
-      forTerm: message.term,
-      granted,
-    })
+    this.#elections.beginPreVote()
+    if (this.#elections.won) this.#campaign(nowMs)
   }
 
   #onPreVoteReply(from: NodeId, message: PreVoteReply, nowMs: number): void {
@@ -370,241 +253,196 @@ export class Raft<B extends BatchRef = BatchRef> {
     }
     if (this.#role !== 'pre-candidate' || message.forTerm !== this.term + 1) return
     if (!message.granted) return
-    this.#votes.add(from)
-    if (this.#isMajority(this.#votes.size)) this.#campaign(nowMs)
+    this.#elections.countPreVote(from)
+    if (this.#elections.won && this.#mayCampaign) this.#campaign(nowMs)
   }
 
-  /** The vote for itself first; the requests leave once it is durable (law R2). */
+  /** The requests leave once the vote for itself is durable (law R2). */
   #campaign(nowMs: number): void {
-    const term = asLeaderEpoch(this.term + 1)
-    this.#enterTerm({ ...this.#hardState, term, votedFor: this.self })
+    this.#elections.stand()
+    this.#following.newTerm()
     this.#setRole('candidate')
     this.#setLeader(undefined)
-    this.#votes = new Set()
-    this.#votesRequested = false
-    this.#voteLogStart = this.#log.logStart
-    this.#waitToRetry(nowMs)
-  }
-
-  #requestVotes(nowMs: number): void {
-    if (this.#role !== 'candidate' || this.#votesRequested) return
-    const message: VoteRequest = { kind: 'vote', term: this.term, end: this.#log.end }
-    const promised = this.#durability.voteRequest(message, this.self)
-    if (promised === undefined) return
-    this.#votesRequested = true
-    for (const voter of this.voters) if (voter !== this.self) this.#send(voter, promised)
-    this.#countVote(this.self, nowMs)
+    this.#replica.out.roleChanged()
+    this.#turn.retry(nowMs)
   }
 
   #onVoteRequest(from: NodeId, message: VoteRequest, nowMs: number): void {
     if (message.term > this.term) this.#becomeFollower(message.term, undefined, nowMs)
-    const { term, votedFor, suspect } = this.#hardState
-    const free = votedFor === undefined || votedFor === from
-    const upToDate = comparePositions(message.end, this.#log.end) >= 0
-    if (message.term < term || suspect || !free || !upToDate || this.#role === 'leader') {
-      this.#send(from, { kind: 'vote-refusal', term })
-      return
-    }
-    if (votedFor === undefined) this.#saveHardState({ ...this.#hardState, votedFor: from })
-    this.#grant = from
-    if (this.#role !== 'follower') this.#setRole('follower')
-    this.#waitToRetry(nowMs)
-    this.#sayGrant()
+    const hasLeader = this.#role === 'leader' || this.#following.leader !== undefined
+    if (!this.#elections.answerVote(from, message, hasLeader)) return
+    this.#setRole('follower')
+    this.#turn.retry(nowMs)
   }
 
-  #sayGrant(): void {
-    if (this.#grant === undefined) return
-    const promised = this.#durability.voteGrant(
-      { kind: 'vote-grant', term: this.term, logStart: this.#log.logStart },
-      this.#grant,
-    )
-    if (promised === undefined) return
-    this.#send(this.#grant, promised)
-    this.#grant = undefined
-  }
-
-  #countVote(from: NodeId, nowMs: number): void {
-    this.#votes.add(from)
-    if (this.#isMajority(this.#votes.size)) this.#lead(nowMs)
+  #onVoteGrant(from: NodeId, message: VoteGrant, nowMs: number): void {
+    if (this.#role !== 'candidate') return
+    this.#elections.countVote(from, message)
+    if (this.#elections.won) this.#lead(nowMs)
   }
 
   #lead(nowMs: number): void {
     assert(this.#role === 'candidate', `a ${this.#role} won an election`)
+    const { log } = this.#replica
     this.#setRole('leader')
     this.#setLeader(this.self)
-    if (this.#voteLogStart > this.#log.logStart) this.#log.advanceLogStart(this.#voteLogStart)
-    this.#leadership = new Leadership({
-      epoch: this.term,
-      self: this.self,
-      voters: this.voters,
+    // What lies below a log start is committed, whether this replica knew it or not.
+    const { logStart } = this.#elections
+    this.#replica.setCommit(log.before(logStart))
+    this.#replica.advanceLogStart(logStart)
+    this.#leading = new Leading({
+      replica: this.#replica,
       up: this.#up,
-      log: this.#log,
-      durability: this.#durability,
+      timing: this.#timing,
+      nowMs,
     })
-    this.#log.startEpoch(this.term)
-    this.#outReplicate = true
-    this.#deadlineMs = Infinity
-    this.#quorumLostAtMs = undefined
-    this.#checkQuorum(nowMs)
+    log.startEpoch(this.term)
+    this.#turn.rest()
+    this.#replica.out.replicate()
   }
 
-  #isMajority(count: number): boolean {
-    return count > this.voters.length / 2
-  }
+  // Terms and roles
 
-  // ── Terms and roles ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #enterTerm(state: HardState): void {
-    assert(state.term > this.term, `term ${state.term} after ${this.term}`)
-    this.#saveHardState(state)
-    // A change of term cancels what was not said yet (law R2).
-    this.#termLeader = undefined
-    this.#verified = undefined
-    this.#acknowledged = undefined
-    this.#acknowledgedLogStart = undefined
-    this.#ackOwed = false
-    this.#ackRound = 0
-    this.#grant = undefined
-    this.#outRoleChanged = true
-  }
-
-  #saveHardState(state: HardState): void {
-    this.#hardState = state
-    this.#outHardState = state
-  }
-
-  #becomeFollower(term: LeaderEpoch, leader: NodeId | undefined, nowMs: number): void {
-    if (term > this.term) this.#enterTerm({ ...this.#hardState, term, votedFor: undefined })
-    this.#setRole('follower')
-    if (leader !== undefined) this.#termLeader = leader
-    if (leader !== undefined && this.#up.has(leader)) {
-      this.#follow(leader)
-    } else {
-      this.#setLeader(undefined)
-      this.#waitToRetry(nowMs)
+  /**
+   * Law R8: quiet only while the leader's node is up and claims the epoch. A leader that is known by a message alone may
+   * have stepped down since; without a claim this replica tries for an election after a while.
+   */
+  #becomeFollower(
+    term: LeaderEpoch,
+    leader: NodeId | undefined,
+    nowMs: number,
+    claimed = false,
+  ): void {
+    if (term > this.term) {
+      const { hardState, out } = this.#replica
+      this.#replica.saveHardState({ ...hardState, term, votedFor: undefined })
+      this.#following.newTerm()
+      this.#elections.newTerm()
+      out.roleChanged()
     }
-  }
-
-  #follow(leader: NodeId): void {
-    this.#setLeader(leader)
-    this.#lost = undefined
-    this.#deadlineMs = Infinity
+    this.#setRole('follower')
+    if (leader !== undefined) this.#following.ledBy(leader)
+    const up = leader !== undefined && this.#up.has(leader)
+    this.#setLeader(up ? leader : undefined)
+    if (up && claimed) this.#turn.rest()
+    else this.#turn.retry(nowMs)
   }
 
   #setRole(role: RaftRole): void {
     if (role === this.#role) return
-    if (this.#role === 'leader') {
-      this.#leadership = undefined
-      this.#transfer = undefined
-      this.#quorumLostAtMs = undefined
-    }
+    this.#leading = undefined
     this.#role = role
-    this.#outRoleChanged = true
+    this.#replica.out.roleChanged()
   }
 
   #setLeader(leader: NodeId | undefined): void {
     if (leader === this.#leader) return
     this.#leader = leader
-    this.#outRoleChanged = true
+    this.#replica.out.roleChanged()
   }
 
-  // ── Liveness (law R8) ───────────────────────────────────────────────────────────────────────────────────────────────
+  // Liveness (law R8)
 
   #onClaim(leader: NodeId, epoch: LeaderEpoch, nowMs: number): void {
-    if (epoch < this.term || leader === this.self) return
+    if (leader === this.self) return
+    if (epoch < this.term) {
+      this.#replica.out.send(leader, { kind: 'higher-term', term: this.term })
+      return
+    }
     assert(
       epoch > this.term || this.#role !== 'leader',
       `${leader} claims to lead epoch ${epoch}, which this node leads`,
     )
-    this.#becomeFollower(epoch, leader, nowMs)
+    this.#becomeFollower(epoch, leader, nowMs, true)
   }
 
   #loseLeader(nowMs: number): void {
     if (this.#role === 'leader' || this.#leader === undefined) return
-    this.#lost = this.#leader
+    this.#turn.leaderLost(this.#leader, nowMs)
     this.#setLeader(undefined)
-    this.#waitForTurn(nowMs)
   }
 
+  /** A candidate asks the newcomer too; who else has no leader takes its turn. */
   #onPeerUp(peer: NodeId, nowMs: number): void {
     this.#up.add(peer)
-    const follower = this.#leadership?.follower(peer)
-    if (follower !== undefined) {
-      follower.up()
-      this.#outReplicate = true
-    } else if (this.#role !== 'leader' && this.#leader === undefined) {
-      this.#waitForTurn(nowMs)
-    }
+    if (!this.voters.includes(peer)) return
+    if (this.#leading !== undefined) this.#leading.peerUp(peer)
+    else if (this.#role === 'candidate') this.#elections.askVote(peer)
+    else if (this.#leader === undefined) this.#turn.wait(nowMs)
   }
 
   #onPeerDown(peer: NodeId, nowMs: number): void {
     this.#up.delete(peer)
-    this.#leadership?.follower(peer)?.down()
-    this.#checkQuorum(nowMs)
+    this.#leading?.peerDown(peer, nowMs)
     if (this.#leader === peer) this.#loseLeader(nowMs)
   }
 
-  // ── Messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Messages
 
   #onMessage(from: NodeId, message: Message<B>, nowMs: number): void {
     if (!this.voters.includes(from)) return
     switch (message.kind) {
       case 'pre-vote':
-        return this.#onPreVote(from, message)
+        this.#elections.answerPreVote(from, message, this.#leader !== undefined)
+        return
       case 'pre-vote-reply':
-        return this.#onPreVoteReply(from, message, nowMs)
+        this.#onPreVoteReply(from, message, nowMs)
+        return
       case 'vote':
-        return this.#onVoteRequest(from, message, nowMs)
+        this.#onVoteRequest(from, message, nowMs)
+        return
       case 'append':
       case 'install':
-        return this.#onLeaderMessage(from, message, nowMs)
+        this.#onLeaderMessage(from, message, nowMs)
+        return
       default:
         break
     }
-    if (message.term > this.term) {
-      this.#becomeFollower(message.term, undefined, nowMs)
-      return
-    }
-    if (message.term < this.term) return
+    if (message.term > this.term) this.#becomeFollower(message.term, undefined, nowMs)
+    else if (message.term === this.term) this.#onTermMessage(from, message, nowMs)
+  }
+
+  #onTermMessage(
+    from: NodeId,
+    message: Exclude<
+      Message<B>,
+      { kind: 'pre-vote' | 'pre-vote-reply' | 'vote' | 'append' | 'install' }
+    >,
+    nowMs: number,
+  ): void {
     switch (message.kind) {
       case 'vote-grant':
-        if (this.#role !== 'candidate') return
-        if (message.logStart > this.#voteLogStart) this.#voteLogStart = message.logStart
-        return this.#countVote(from, nowMs)
-      case 'ack':
-        if (this.#leadership === undefined) return
-        this.#leadership.acknowledged(from, message)
-        this.#clear(from)
-        this.#checkQuorum(nowMs)
-        this.#advanceCommit()
-        this.#continueTransfer()
-        this.#outReplicate = true
-        return undefined
+        this.#onVoteGrant(from, message, nowMs)
+        return
+      case 'ack': {
+        const wasEstablished = this.established
+        this.#leading?.acknowledged(from, message, nowMs)
+        if (this.established !== wasEstablished) this.#replica.out.roleChanged()
+        return
+      }
       case 'mismatch':
-        if (this.#leadership?.mismatched(from, message) === true) this.#outReplicate = true
-        return undefined
+        this.#leading?.mismatched(from, message)
+        return
       case 'deferred':
-        this.#leadership?.follower(from)?.defer()
-        if (this.#leadership !== undefined) this.#leaderDeadline(nowMs + this.#timing.deferMs)
-        return undefined
+        this.#leading?.deferred(from, nowMs)
+        return
       case 'clear':
-        return this.#onClear(message.at)
+        this.#following.clear(from, message)
+        return
       case 'timeout-now':
-        if (this.#role !== 'leader' && this.#mayCampaign) this.#campaign(nowMs)
-        return undefined
+        if (this.#following.leader === from && this.#mayCampaign) this.#campaign(nowMs)
+        return
       case 'vote-refusal':
       case 'higher-term':
-        return undefined
+        return
       default:
-        return unreachable(message)
+        unreachable(message)
     }
   }
 
-  // ── Following (thesis 3.5; laws R1, R2, R9) ─────────────────────────────────────────────────────────────────────────
-
   #onLeaderMessage(from: NodeId, message: AppendRequest<B> | InstallRequest, nowMs: number): void {
     if (message.term < this.term) {
-      this.#send(from, { kind: 'higher-term', term: this.term })
+      this.#replica.out.send(from, { kind: 'higher-term', term: this.term })
       return
     }
     assert(
@@ -614,170 +452,8 @@ export class Raft<B extends BatchRef = BatchRef> {
     if (message.term > this.term || this.#role !== 'follower' || this.#leader !== from) {
       this.#becomeFollower(message.term, from, nowMs)
     }
-    if (message.kind === 'install') this.#install(message)
-    else this.#append(from, message)
-  }
-
-  #append(from: NodeId, message: AppendRequest<B>): void {
-    const log = this.#log
-    if (!log.holds(message.prev)) {
-      const { end, logStart } = log
-      const epochs = log.epochs.entries.slice()
-      this.#send(from, {
-        kind: 'mismatch',
-        term: this.term,
-        prev: message.prev,
-        end,
-        epochs,
-        logStart,
-      })
-      return
-    }
-    this.#verify(this.#take(message))
-    this.#commitTo(message.commit)
-    const logStart = Math.min(message.logStart, this.#commit.offset) as Offset
-    if (logStart > log.logStart) log.advanceLogStart(logStart)
-    this.#ackRound = Math.max(this.#ackRound, message.round)
-    if (message.probe) this.#ackOwed = true
-    this.#acknowledge()
-  }
-
-  /** Takes what the log does not hold yet, cutting only what conflicts. The end of what the message verifies. */
-  #take({ prev, starts, batches }: AppendRequest<B>): Position {
-    const log = this.#log
-    let at = prev
-    for (const { epoch, start } of starts) {
-      assert(
-        epoch > at.epoch && start === at.offset,
-        `epoch start (${epoch}, ${start}) out of place`,
-      )
-      if (!log.hasEpoch(epoch)) {
-        if (comparePositions(log.end, at) > 0) this.#cut(at)
-        log.startEpoch(epoch)
-      }
-      at = { epoch, offset: start }
-    }
-    const ours = log.endOf(at.epoch)
-    const missing = batches.filter((batch) => batch.nextOffset > ours)
-    if (missing.length > 0) {
-      // A later epoch here begins where the leader's epoch goes on.
-      if (log.end.epoch > at.epoch) this.#cut({ epoch: at.epoch, offset: ours })
-      log.append(missing)
-    }
-    const last = batches.at(-1)
-    return last === undefined ? at : { epoch: at.epoch, offset: last.nextOffset }
-  }
-
-  #cut(to: Position): void {
-    assert(
-      comparePositions(to, this.#commit) >= 0,
-      `truncation to (${to.epoch}, ${to.offset}), below the commit (${this.#commit.epoch}, ${this.#commit.offset})`,
-    )
-    this.#log.truncate(to)
-    this.#durability.cut(to)
-  }
-
-  #install({ logStart, epochs }: InstallRequest): void {
-    const at: Position = { epoch: epochs.at(-1)?.epoch ?? this.#log.first.epoch, offset: logStart }
-    assert(epochs.length > 0, 'an install without an epoch')
-    if (!this.#log.holds(at)) {
-      assert(logStart >= this.#commit.offset, `an install at ${logStart}, below the commit`)
-      this.#log.install(logStart, epochs)
-      this.#durability.cut(this.#log.first)
-    }
-    this.#verify(at)
-    this.#commitTo(at)
-    this.#ackOwed = true
-    this.#acknowledge()
-  }
-
-  #verify(upTo: Position): void {
-    if (this.#verified === undefined || comparePositions(upTo, this.#verified) > 0) {
-      this.#verified = upTo
-    }
-  }
-
-  /** Law R9: never by the log end, and only with an entry of this leader's epoch. */
-  #commitTo(leaders: Position): void {
-    const verified = this.#verified
-    if (verified === undefined || verified.epoch !== this.term) return
-    this.#setCommit(comparePositions(leaders, verified) < 0 ? leaders : verified)
-  }
-
-  #acknowledge(): void {
-    if (this.#verified === undefined || this.#termLeader === undefined) return
-    const promised = this.#durability.acknowledgement({
-      term: this.term,
-      accepted: this.#verified,
-      round: this.#ackRound,
-    })
-    if (promised === undefined) return
-    const news =
-      this.#ackOwed ||
-      this.#acknowledged === undefined ||
-      comparePositions(promised.durable, this.#acknowledged) > 0 ||
-      promised.logStart !== this.#acknowledgedLogStart
-    if (!news) return
-    this.#ackOwed = false
-    this.#acknowledged = promised.durable
-    this.#acknowledgedLogStart = promised.logStart
-    this.#send(this.#termLeader, promised)
-  }
-
-  #onClear(at: Position): void {
-    if (!this.#hardState.suspect || this.#verified === undefined) return
-    const durable = this.#durability.acknowledgeable(this.term, this.#verified)
-    if (durable === undefined || comparePositions(durable, at) < 0) return
-    this.#saveHardState({ ...this.#hardState, suspect: false })
-    this.#ackOwed = true
-  }
-
-  // ── Leading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #onDurable(nowMs: number): void {
-    this.#requestVotes(nowMs)
-    this.#sayGrant()
-    if (this.#leadership !== undefined) this.#advanceCommit()
-    else this.#acknowledge()
-  }
-
-  #advanceCommit(): void {
-    const committed = this.#leadership?.committed()
-    if (committed !== undefined) this.#setCommit(committed)
-  }
-
-  #setCommit(to: Position): void {
-    if (comparePositions(to, this.#commit) <= 0) return
-    const wasEstablished = this.established
-    this.#commit = to
-    this.#outCommitted = to
-    this.#outReplicate = true
-    if (this.established !== wasEstablished) this.#outRoleChanged = true
-  }
-
-  #clear(node: NodeId): void {
-    const at = this.#leadership?.clearance(node)
-    if (at !== undefined) this.#send(node, { kind: 'clear', term: this.term, at })
-  }
-
-  #beginTransfer(to: NodeId, nowMs: number): void {
-    if (this.#leadership?.follower(to) === undefined) return
-    this.#transfer = { to, untilMs: nowMs + this.#timing.transferMs, told: false }
-    this.#leaderDeadline()
-    this.#continueTransfer()
-  }
-
-  #continueTransfer(): void {
-    const transfer = this.#transfer
-    if (transfer === undefined || transfer.told) return
-    const follower = this.#leadership?.follower(transfer.to)
-    if (follower === undefined || comparePositions(follower.match, this.#log.end) < 0) return
-    transfer.told = true
-    this.#send(transfer.to, { kind: 'timeout-now', term: this.term })
-  }
-
-  #send(to: NodeId, message: FreeMessage<B> | Promised): void {
-    this.#out.push({ to, message })
+    if (message.kind === 'install') this.#following.install(from, message)
+    else this.#following.append(from, message)
   }
 }
 
