@@ -7,7 +7,7 @@ import { asNodeId } from '../../base/brand.ts'
 import type { Env } from '../../env/env.ts'
 import type { Connection } from '../../env/network.ts'
 import { Simulation } from '../../env/sim/simulation.ts'
-import { DiallerHandshake } from './handshake.ts'
+import { acceptance, AcceptorHandshake, DiallerHandshake } from './handshake.ts'
 import { decodeMessage, encodeMessage, NONCE_BYTES } from './handshake-messages.ts'
 import { hostName, RAFT_PORT, SECRET, SimNode, startCluster } from './testing/sim-node.ts'
 import type { Lane } from './transport.ts'
@@ -47,6 +47,12 @@ class Stage {
     const address = { host: hostName(1), port: RAFT_PORT }
     const connecting = this.#env.network.connect(address).then((connection) => new Raw(connection))
     return this.simulation.settle(connecting)
+  }
+
+  /** Node 2's own port. */
+  async listen(onConnection: (connection: Connection) => void): Promise<void> {
+    const address = { host: 'n2', port: RAFT_PORT }
+    await this.simulation.settle(this.#env.network.listen(address, onConnection))
   }
 
   /** Up to the proof, which is not sent. */
@@ -193,6 +199,36 @@ test('while the peer is not up by our own dial, the newest process counts', asyn
   const old = await stage.dial('control', 'old')
   const next = await stage.dial('control', 'next')
   assert.ok(old.isClosed && !next.isClosed)
+})
+
+test('what our own dial has found counts, also where another process came in meanwhile', async () => {
+  const stage = await staged()
+  const welcomed: Connection[] = []
+  await stage.listen((connection) => {
+    const acceptor = new AcceptorHandshake({
+      self: { nodeId: asNodeId(2), directoryId: 'd2', bootId: 'ours' },
+      isPeer: () => true,
+      secret: SECRET,
+      nonce: new Uint8Array(NONCE_BYTES).fill(2),
+    })
+    connection.start({
+      onData: (chunk) => {
+        const step = acceptor.receive(chunk)
+        if (step.kind === 'send') connection.write([step.send])
+        else if (step.kind === 'verified' && step.lane === 'control') welcomed.push(connection)
+      },
+      onClose: () => {},
+    })
+  })
+  await stage.simulation.run({ until: () => welcomed.length === 1 })
+  const other = await stage.dial('control', 'other')
+  assert.equal(other.message, 'accepted')
+  welcomed[0]?.write([acceptance()])
+  await later(stage.simulation, 50)
+  assert.ok(other.isClosed)
+  assert.equal((await stage.dial('control', 'other')).message, 'occupied')
+  assert.equal((await stage.dial('control', 'ours')).message, 'accepted')
+  assert.deepEqual(stage.one.heard, ['up 2 ours'])
 })
 
 test('a connection one way only is ended after some seconds', async () => {

@@ -208,7 +208,6 @@ export class Peer implements OutgoingOwner, IncomingOwner {
     this.#context.causes.forget(this.#cause('network'))
     log.info('a peer is connected', { peer: identity.nodeId, boot: identity.bootId })
     this.#context.handlers.onPeerUp(identity)
-    if (this.#session !== session) return
     for (const link of session.incoming.values()) link.release()
   }
 

@@ -123,6 +123,31 @@ test('a peer without power is silent, then down', async () => {
   assert.deepEqual(one.reasons, ['silent'])
 })
 
+test('a peer that was away for long is back as soon as it starts, though connects to it were hanging', async () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const { simulation, one, two } = await pair(seed)
+    two.host.powerCut()
+    await later(simulation, 8_000 + seed * 77)
+    assert.ok(!one.isUp(2))
+    await two.start()
+    const tookMs = await until(simulation, () => allUp([one, two]))
+    assert.ok(tookMs < 60, `seed ${seed}: ${tookMs} ms`)
+  }
+})
+
+test('sessions that lasted are dialled again after a short pause, those that did not after longer ones', async () => {
+  const { simulation, one, two } = await pair(4)
+  const tookMs: number[] = []
+  for (const lastedMs of [1_500, 1_500, 1_500, 1_500, 1_500, 1_500, 1_500, 1, 1, 1, 1, 1, 1, 1]) {
+    await later(simulation, lastedMs)
+    simulation.network.reset('n1', 'n2')
+    await until(simulation, () => !one.isUp(2) && !two.isUp(1))
+    tookMs.push(await until(simulation, () => allUp([one, two])))
+  }
+  assert.ok(Math.max(...tookMs.slice(0, 7)) < 60, tookMs.join())
+  assert.ok(Math.max(...tookMs.slice(7)) > 100, tookMs.join())
+})
+
 test('resets in the middle of frames: sessions end on both sides, frames are a prefix', async () => {
   for (let seed = 0; seed < 30; seed++) {
     const { simulation, one, two } = await pair(seed)
