@@ -193,6 +193,7 @@ test('a new connection and a new boot begin with the full list', async () => {
 test('ten thousand claims arrive whole, in bounded frames', async () => {
   const world = await started({ nodes: 2 })
   const ids = Array.from({ length: 10_000 }, (_, i) => asLogId(`AAAAAAAAAAAAAAAAAAAAAA-${i}`))
+  for (const id of ids) world.node(1).epochs.set(id, epoch(7))
   for (const id of ids) world.node(1).liveness.claim(id, epoch(7))
   await world.runFor(500)
   assert.equal(world.node(2).liveness.claimsOf(world.node(1).id).size, ids.length)
@@ -393,4 +394,18 @@ test('frames of another process or connection, and malformed ones, change nothin
   liveness.receive(world.node(2).process, new Uint8Array())
   await world.runFor(2_000)
   assert.deepEqual(world.node(1).takeEvents(), [])
+})
+
+test('an answer counts only with all objections that belong to it', async () => {
+  const world = await started({ nodes: 2 })
+  const ids = Array.from({ length: 600 }, (_, i) => asLogId(`group-${i}`))
+  const last = ids.at(-1)!
+  world.node(2).epochs.set(last, epoch(9))
+  const { liveness } = world.node(1)
+  for (const id of ids) world.node(1).epochs.set(id, epoch(3))
+  for (const id of ids) liveness.claim(id, epoch(3))
+  // Its answer comes with the first of two frames of objections, the one to the last group is in the second.
+  const confirmed = liveness.confirm(last, voters(world), epoch(3))
+  assert.equal(await world.sim.settle(confirmed), false)
+  assert.ok(world.node(1).takeEvents().includes('higher group-599 9 from 2'))
 })

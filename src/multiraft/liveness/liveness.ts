@@ -149,7 +149,10 @@ export class Liveness {
    */
   confirm(group: LogId, voters: readonly NodeId[], epoch: LeaderEpoch): Promise<boolean> {
     const claim = this.#claims.get(group)
-    if (this.#closed || claim?.value !== epoch) return Promise.resolve(false)
+    // This node counts by the same test as the others.
+    const own = this.#options.handlers.epochOf(group)
+    const stands = claim?.value === epoch && own !== undefined && own <= epoch
+    if (this.#closed || !stands) return Promise.resolve(false)
     return this.#rounds.confirm(group, claim.version, voters)
   }
 

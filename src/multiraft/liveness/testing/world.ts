@@ -252,6 +252,10 @@ export class TestNode {
     return events
   }
 
+  get isPaused(): boolean {
+    return this.#paused
+  }
+
   /** SIGSTOP: what should happen happens at SIGCONT. */
   pause(): void {
     this.#paused = true
