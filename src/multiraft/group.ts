@@ -1,0 +1,330 @@
+// One replica of one group: carries out what its Raft core asks for, against storage and towards the other replicas. The
+// order within a step is law R2's: term and vote, then the log, then what may be said, then what others are told.
+
+import { assert } from '../base/assert.ts'
+import { asOffset, type LeaderEpoch, type LogId, type NodeId, type Offset } from '../base/brand.ts'
+import { comparePositions, type Position } from '../base/position.ts'
+import { Raft } from '../raft/raft.ts'
+import type { Effects, LogOp, RaftEvent } from '../raft/events.ts'
+import type { AppendRequest } from '../raft/messages.ts'
+import { stampBatches } from '../records/batch-header.ts'
+import { type StoredLog, StoreError } from '../storage/store.ts'
+import type { GroupDescriptor } from './descriptor.ts'
+import { encodeGroupMessage, type GroupMessage, type WireBatch } from './group-codec.ts'
+import type { GroupNode } from './group-node.ts'
+import { Replication } from './replication.ts'
+
+/** Follows one group. Called synchronously, in log order; must not throw. */
+export interface GroupListener {
+  onAppended(batches: Uint8Array, baseOffset: Offset): void
+  onTruncated(to: Position): void
+  onLogStart(logStart: Offset): void
+  onCommitted(commit: Position): void
+  /** Role, term, leader or `established`. */
+  onRole(): void
+}
+
+export type GroupAppend =
+  | { readonly kind: 'accepted'; readonly baseOffset: Offset; readonly end: Position }
+  | { readonly kind: 'rejected'; readonly reason: 'not-leader' | 'fenced-epoch' | 'storage-full' }
+
+export interface GroupOptions {
+  readonly node: GroupNode
+  readonly stored: StoredLog
+  readonly descriptor: GroupDescriptor
+  readonly listenerOf: (group: RaftGroup) => GroupListener
+}
+
+export class RaftGroup {
+  readonly id: LogId
+  readonly stored: StoredLog
+  readonly voters: GroupDescriptor['voters']
+  readonly #node: GroupNode
+  readonly #listener: GroupListener
+  readonly #raft: Raft<WireBatch>
+  readonly #replication: Replication
+  /** Law R10: what the log start is after a restart. */
+  #durableLogStart: Offset
+  #logStartWaiters: { readonly offset: Offset; readonly settle: (reached: boolean) => void }[] = []
+  /** The leadership that is claimed on this node's list. */
+  #claimed: LeaderEpoch | undefined
+  #term: LeaderEpoch
+  /** The bytes of the append that is being taken. */
+  #receiving: Uint8Array | undefined
+  #closed = false
+
+  constructor({ node, stored, descriptor, listenerOf }: GroupOptions) {
+    this.id = stored.id
+    this.stored = stored
+    this.voters = descriptor.voters
+    this.#node = node
+    this.#durableLogStart = stored.logStart
+    this.#raft = new Raft({
+      self: node.nodeId,
+      voters: descriptor.voters.map(({ nodeId }) => nodeId),
+      hardState: { ...stored.hardState, term: stored.hardState.term as LeaderEpoch },
+      log: { logStart: stored.logStart, end: stored.end, epochs: stored.epochs },
+      timing: node.timing,
+      random: () => node.random.float(),
+      nowMs: node.clock.monotonicMs(),
+    })
+    this.#term = this.#raft.term
+    this.#replication = new Replication({ node, group: this.id, stored, raft: this.#raft })
+    this.#listener = listenerOf(this)
+    stored.onDurable(() => this.#onDurable())
+  }
+
+  /** Begins to take part. Separate, so that its owner knows it before the first callback. */
+  start(): void {
+    for (const peer of this.peers()) if (this.#node.isUp(peer)) this.peerUp(peer)
+    if (this.voters.length === 1) this.tick()
+    this.#node.deadlineMoved(this)
+  }
+
+  get raft(): Raft<WireBatch> {
+    return this.#raft
+  }
+
+  *peers(): Iterable<NodeId> {
+    for (const { nodeId } of this.voters) if (nodeId !== this.#node.nodeId) yield nodeId
+  }
+
+  get deadlineMs(): number {
+    return this.#raft.deadlineMs
+  }
+
+  // ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  tick(): void {
+    this.#step({ kind: 'tick', nowMs: this.#now() })
+  }
+
+  peerUp(peer: NodeId): void {
+    this.#step({ kind: 'peer-up', peer, nowMs: this.#now() })
+  }
+
+  peerDown(peer: NodeId): void {
+    this.#replication.forget(peer)
+    this.#step({ kind: 'peer-down', peer, nowMs: this.#now() })
+  }
+
+  claimed(leader: NodeId, epoch: LeaderEpoch): void {
+    this.#step({ kind: 'leader-claim', leader, epoch, nowMs: this.#now() })
+  }
+
+  claimGone(leader: NodeId): void {
+    if (this.#raft.leader !== leader) return
+    this.#step({ kind: 'leader-unsupported', nowMs: this.#now() })
+  }
+
+  /** A node knows a higher epoch than the one that is claimed here (law R8). */
+  higherEpoch(epoch: LeaderEpoch): void {
+    const message = { kind: 'higher-term', term: epoch } as const
+    const [from] = this.peers()
+    if (from !== undefined) {
+      this.#step({ kind: 'message', from, message, nowMs: this.#now() })
+    }
+  }
+
+  setFit(fit: boolean): void {
+    this.#step({ kind: 'fitness', fit })
+  }
+
+  transfer(to: NodeId): void {
+    this.#step({ kind: 'transfer', to, nowMs: this.#now() })
+  }
+
+  /** A message of a voter whose identity was checked. */
+  receive(from: NodeId, { message, bytes }: GroupMessage): void {
+    if (this.#closed) return
+    if (message.kind === 'append' && bytes.length > 0 && !this.#node.store.admits(bytes.length)) {
+      this.#send(from, { kind: 'deferred', term: message.term })
+      return
+    }
+    this.#receiving = bytes
+    this.#step({ kind: 'message', from, message, nowMs: this.#now() })
+    this.#receiving = undefined
+    if (message.kind !== 'ack') return
+    this.#replication.acknowledged(from, message.durable)
+    this.#settleLogStarts()
+  }
+
+  // ── Leading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes whole, validated batches into the log and stamps them. */
+  append(batches: Uint8Array, expectedEpoch: LeaderEpoch | undefined): GroupAppend {
+    if (this.#closed || !this.#raft.acceptsAppends) return rejected('not-leader')
+    const epoch = this.#raft.term
+    if (expectedEpoch !== undefined && expectedEpoch !== epoch) return rejected('fenced-epoch')
+    const baseOffset = this.stored.end.offset
+    const summary = stampBatches(batches, baseOffset, epoch)
+    assert(summary.length > 0, `${this.id}: an append without a batch`)
+    try {
+      this.stored.append(batches, summary)
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'storage-full') return rejected('storage-full')
+      throw error
+    }
+    const { end } = this.stored
+    this.#listener.onAppended(batches, baseOffset)
+    this.#step({ kind: 'appended', end })
+    return { kind: 'accepted', baseOffset, end }
+  }
+
+  /** Resolves to true once a majority has moved its log start, durably; false when this leadership ended before. */
+  advanceLogStart(offset: Offset): Promise<boolean> {
+    if (this.#closed || this.#raft.role !== 'leader') return Promise.resolve(false)
+    this.#step({ kind: 'advance-log-start', offset })
+    return new Promise((settle) => {
+      this.#logStartWaiters.push({ offset, settle })
+      this.#settleLogStarts()
+    })
+  }
+
+  /** Sends the followers what there is for them. Called once a turn, after `markDirty`. */
+  pump(): void {
+    if (!this.#closed) this.#replication.pump()
+  }
+
+  /** Law R9: this leadership stood at some moment after the call. */
+  async confirm(): Promise<boolean> {
+    const raft = this.#raft
+    if (this.#closed || raft.role !== 'leader') return false
+    const epoch = raft.term
+    const confirmed = await this.#node.confirm(this.id, this.voters.map(({ nodeId }) => nodeId), epoch)
+    return confirmed && !this.#closed && raft.role === 'leader' && raft.term === epoch
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unclaim()
+    this.#replication.close()
+    this.#failLogStarts()
+  }
+
+  // ── Carrying out ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #now(): number {
+    return this.#node.clock.monotonicMs()
+  }
+
+  #onDurable(): void {
+    if (this.#closed) return
+    const { durable: log, durableHardState } = this.stored
+    const hardState = { ...durableHardState, term: durableHardState.term as LeaderEpoch }
+    this.#step({ kind: 'durable', log, logStart: this.#durableLogStart, hardState, nowMs: this.#now() })
+  }
+
+  #step(event: RaftEvent<WireBatch>): void {
+    if (this.#closed) return
+    const before = this.#raft.deadlineMs
+    this.#carryOut(this.#raft.step(event))
+    if (this.#raft.deadlineMs !== before) this.#node.deadlineMoved(this)
+  }
+
+  #carryOut(effects: Effects<WireBatch>): void {
+    if (effects.hardState !== undefined) this.stored.saveHardState(effects.hardState)
+    for (const op of effects.log) this.#apply(op)
+    assert(
+      comparePositions(this.stored.end, this.#raft.end) === 0,
+      `${this.id}: storage ends at ${this.stored.end.offset}, consensus at ${this.#raft.end.offset}`,
+    )
+    for (const { to, message } of effects.send) this.#send(to, message)
+    if (effects.roleChanged) this.#roleChanged()
+    if (effects.committed !== undefined) this.#listener.onCommitted(effects.committed)
+    if (effects.replicate) this.#node.markDirty(this)
+  }
+
+  #apply(op: LogOp<WireBatch>): void {
+    switch (op.kind) {
+      case 'start-epoch':
+        return this.stored.startEpoch(op.epoch)
+      case 'truncate':
+        this.stored.truncate(op.to)
+        return this.#listener.onTruncated(op.to)
+      case 'append':
+        return this.#applyAppend(op.batches)
+      case 'install': {
+        this.stored.install({ logStart: op.logStart, epochs: op.epochs })
+        this.#logStartMoved()
+        this.#listener.onTruncated({ epoch: -1 as LeaderEpoch, offset: asOffset(0) })
+        return this.#listener.onLogStart(op.logStart)
+      }
+      case 'advance-log-start':
+        this.stored.advanceLogStart(op.offset)
+        this.#logStartMoved()
+        return this.#listener.onLogStart(op.offset)
+    }
+  }
+
+  #applyAppend(batches: readonly WireBatch[]): void {
+    const [first] = batches
+    const last = batches.at(-1)
+    assert(first !== undefined && last !== undefined, 'an append without a batch')
+    assert(this.#receiving !== undefined, `${this.id}: an append outside a message`)
+    const bytes = this.#receiving.subarray(first.at, last.at + last.summary.bytes)
+    this.stored.append(bytes, batches.map(({ summary }) => summary))
+    this.#listener.onAppended(bytes, first.baseOffset)
+  }
+
+  #logStartMoved(): void {
+    const { logStart } = this.stored
+    const durable = this.#node.store.flush().then(() => {
+      if (this.#durableLogStart < logStart) this.#durableLogStart = logStart
+      this.#onDurable()
+      this.#settleLogStarts()
+    })
+    durable.catch((error: unknown) => this.#node.failed(`the log start of ${this.id}`, error))
+  }
+
+  #settleLogStarts(): void {
+    if (this.#logStartWaiters.length === 0 || this.#raft.role !== 'leader') return
+    const reached = this.#raft.logStartOnMajority(this.#durableLogStart)
+    const waiting = this.#logStartWaiters
+    this.#logStartWaiters = waiting.filter(({ offset }) => offset > reached)
+    for (const { offset, settle } of waiting) if (offset <= reached) settle(true)
+  }
+
+  #failLogStarts(): void {
+    const waiting = this.#logStartWaiters
+    this.#logStartWaiters = []
+    for (const { settle } of waiting) settle(false)
+  }
+
+  #roleChanged(): void {
+    const raft = this.#raft
+    if (raft.term !== this.#term) {
+      this.#term = raft.term
+      this.#node.termRose(this.id, raft.term)
+    }
+    const leads = raft.role === 'leader' ? raft.term : undefined
+    if (this.#claimed !== leads) {
+      this.#unclaim()
+      if (leads !== undefined) {
+        this.#claimed = leads
+        this.#node.claim(this.id, leads)
+      } else {
+        this.#replication.forgetAll()
+        this.#failLogStarts()
+      }
+    }
+    this.#listener.onRole()
+  }
+
+  #unclaim(): void {
+    if (this.#claimed === undefined) return
+    this.#claimed = undefined
+    this.#node.unclaim(this.id)
+  }
+
+  #send(to: NodeId, message: Exclude<GroupMessage['message'], AppendRequest<WireBatch>> | AppendRequest<WireBatch>): void {
+    const writer = this.#node.groupFrame()
+    encodeGroupMessage(writer, this.id, message)
+    this.#node.send(to, 'control', writer.finish())
+  }
+}
+
+function rejected(reason: 'not-leader' | 'fenced-epoch' | 'storage-full'): GroupAppend {
+  return { kind: 'rejected', reason }
+}

@@ -1,0 +1,400 @@
+// Many Raft groups on one node: one transport, one liveness, one store for all of them. It routes frames, pumps groups that
+// have something to send once a turn, and wakes those whose deadline has come.
+
+import { assert } from '../base/assert.ts'
+import { asLogId, type LeaderEpoch, type LogId, type NodeId } from '../base/brand.ts'
+import type { Clock, Env, Random, Timer } from '../env/env.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { Reader } from '../protocol/reader.ts'
+import { Writer } from '../protocol/writer.ts'
+import type { RaftTiming } from '../raft/raft.ts'
+import type { LogConfig, Store } from '../storage/store.ts'
+import { Calls } from './calls.ts'
+import { decodeDescriptor, encodeDescriptor, type GroupDescriptor } from './descriptor.ts'
+import { DiskReads } from './disk-reads.ts'
+import { FrameKind } from './frames.ts'
+import { RaftGroup, type GroupListener } from './group.ts'
+import { decodeGroupMessage, encodeGroupMessage } from './group-codec.ts'
+import type { GroupNode } from './group-node.ts'
+import { Liveness } from './liveness/liveness.ts'
+import { Transport, type Lane, type NodeIdentity, type PeerAddress } from './transport/transport.ts'
+
+export interface MultiRaftOptions {
+  readonly env: Env
+  readonly nodeId: NodeId
+  readonly store: Store
+  /** Undefined: a node by itself. */
+  readonly cluster:
+    | {
+        readonly listen: { readonly host: string; readonly port: number }
+        /** The others. */
+        readonly peers: readonly PeerAddress[]
+        readonly secret?: Uint8Array
+      }
+    | undefined
+  readonly timing: MultiRaftTiming
+}
+
+export interface MultiRaftTiming extends RaftTiming {
+  readonly heartbeatMs: number
+  /** Silence after which a node counts as gone. */
+  readonly electionTimeoutMs: number
+}
+
+export const DEFAULT_TIMING: MultiRaftTiming = {
+  heartbeatMs: 100,
+  electionTimeoutMs: 1000,
+  rankStepMs: 20,
+  retryMs: 100,
+  quorumMs: 1000,
+  deferMs: 200,
+  transferMs: 1000,
+}
+
+export interface GroupSpec {
+  readonly id: LogId
+  readonly directory: string
+  readonly config: LogConfig
+  readonly descriptor: GroupDescriptor
+}
+
+/** How often groups with a deadline are looked at. */
+const TICK_MS = 10
+/** Largest frame: a message of one huge batch and its head. */
+const FRAME_BYTES_MAX = 128 * 1024 * 1024
+/** Groups that peers asked for and that are not here (yet). */
+const WANTED_MAX = 20_000
+
+export class MultiRaft implements GroupNode {
+  readonly nodeId: NodeId
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly timing: MultiRaftTiming
+  readonly diskReads = new DiskReads()
+  readonly calls: Calls
+  readonly #env: Env
+  readonly #groups = new Map<LogId, RaftGroup>()
+  readonly #dirty = new Set<RaftGroup>()
+  readonly #restless = new Set<RaftGroup>()
+  /** Who asked for a group that is not here. */
+  readonly #wanted = new Map<LogId, Set<NodeId>>()
+  readonly #bootId: string
+  #transport: Transport | undefined
+  #liveness: Liveness | undefined
+  #pumping: Timer | undefined
+  #ticking: Timer | undefined
+  #onFormation: ((from: NodeIdentity, body: Uint8Array) => void) | undefined
+  #closed = false
+
+  private constructor({ env, nodeId, store, timing }: MultiRaftOptions) {
+    this.#env = env
+    this.nodeId = nodeId
+    this.store = store
+    this.clock = env.clock
+    this.random = env.random
+    this.timing = timing
+    this.#bootId = Buffer.from(env.random.bytes(16)).toString('base64url')
+    this.calls = new Calls({
+      timers: env.timers,
+      send: (to, frame) => this.send(to, 'control', frame),
+    })
+  }
+
+  /** Listens on the Raft port when it resolves. Fails with NetError or TransportConfigError. */
+  static async open(options: MultiRaftOptions): Promise<MultiRaft> {
+    const node = new MultiRaft(options)
+    if (options.cluster !== undefined) await node.#join(options.cluster)
+    return node
+  }
+
+  async #join(cluster: NonNullable<MultiRaftOptions['cluster']>): Promise<void> {
+    const { heartbeatMs, electionTimeoutMs } = this.timing
+    this.#liveness = new Liveness({
+      env: this.#env,
+      self: { nodeId: this.nodeId, bootId: this.#bootId },
+      peers: cluster.peers.map(({ nodeId }) => nodeId),
+      intervalMs: heartbeatMs,
+      electionTimeoutMs,
+      send: (to, frame) => this.send(to, 'control', [LIVENESS_HEAD, ...frame]),
+      handlers: {
+        onPeerUp: (peer) => this.#peerUp(peer),
+        onPeerDown: (peer) => this.#peerDown(peer),
+        onClaim: (group, leader, epoch) => this.#groups.get(group)?.claimed(leader, epoch),
+        onClaimGone: (group, leader) => this.#groups.get(group)?.claimGone(leader),
+        onHigherEpoch: (group, epoch) => this.#groups.get(group)?.higherEpoch(epoch),
+        onStatus: () => undefined,
+        epochOf: (group) => this.#groups.get(group)?.raft.term,
+      },
+    })
+    this.#transport = await Transport.open({
+      env: this.#env,
+      self: {
+        nodeId: this.nodeId,
+        directoryId: this.store.directoryId,
+        bootId: this.#bootId,
+      },
+      listen: cluster.listen,
+      peers: cluster.peers,
+      ...(cluster.secret === undefined ? {} : { secret: cluster.secret }),
+      frameBytesMax: FRAME_BYTES_MAX,
+      handlers: {
+        onFrame: (from, lane, frame) => this.#onFrame(from, lane, frame),
+        onPeerUp: (peer) => this.#liveness?.transportUp(peer),
+        onPeerDown: (peer) => this.#liveness?.transportDown(peer.nodeId),
+        onDrain: (peer, lane) => {
+          if (lane === 'data') this.#drained(peer)
+        },
+      },
+    })
+    this.#liveness.start()
+  }
+
+  // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get(id: LogId): RaftGroup | undefined {
+    return this.#groups.get(id)
+  }
+
+  groups(): Iterable<RaftGroup> {
+    return this.#groups.values()
+  }
+
+  /** What the stored replica was created with; undefined: there is none, or it is of a node by itself. */
+  descriptorOf(id: LogId): GroupDescriptor | undefined {
+    const stored = this.store.get(id)
+    return stored === undefined ? undefined : decodeDescriptor(stored.descriptor)
+  }
+
+  /**
+   * Creates (durably) or opens this node's replica; it takes part once it is returned. Its voters are those of its creation
+   * record (law R7), whatever the spec says. Fails with StoreError `storage-full`.
+   */
+  async open(spec: GroupSpec, listenerOf: (group: RaftGroup) => GroupListener): Promise<RaftGroup> {
+    assert(!this.#closed, `open ${spec.id} on a closed node`)
+    assert(!this.#groups.has(spec.id), `${spec.id} is open already`)
+    const { id, directory, config } = spec
+    const stored =
+      this.store.get(id) ??
+      this.store.create(id, { directory, config, descriptor: encodeDescriptor(spec.descriptor) })
+    stored.configure(config)
+    await this.store.flush()
+    const descriptor = decodeDescriptor(stored.descriptor) ?? spec.descriptor
+    assert(
+      descriptor.voters.some(
+        ({ nodeId, directoryId }) =>
+          nodeId === this.nodeId && directoryId === this.store.directoryId,
+      ),
+      `${id}: this node's directory is not a voter`,
+    )
+    const group: RaftGroup = new RaftGroup({ node: this, stored, descriptor, listenerOf })
+    this.#groups.set(id, group)
+    group.start()
+    this.#tellHere(id)
+    return group
+  }
+
+  /** Stops taking part; the stored replica stays. */
+  shut(id: LogId): void {
+    const group = this.#groups.get(id)
+    if (group === undefined) return
+    group.close()
+    this.#groups.delete(id)
+    this.#dirty.delete(group)
+    this.#restless.delete(group)
+  }
+
+  // ── The node, as groups see it ──────────────────────────────────────────────────────────────────────────────────────
+
+  isUp(node: NodeId): boolean {
+    return this.#liveness?.isUp(node) ?? false
+  }
+
+  groupFrame(): Writer {
+    const writer = new Writer(160)
+    writer.int8(FrameKind.GROUP)
+    return writer
+  }
+
+  send(to: NodeId, lane: Lane, frame: readonly Uint8Array[]): boolean {
+    return this.#transport?.send(to, lane, frame) ?? false
+  }
+
+  markDirty(group: RaftGroup): void {
+    if (this.#transport === undefined) return
+    this.#dirty.add(group)
+    this.#pumping ??= this.#env.timers.soon(() => {
+      this.#pumping = undefined
+      const dirty = [...this.#dirty]
+      this.#dirty.clear()
+      for (const each of dirty) each.pump()
+    })
+  }
+
+  deadlineMoved(group: RaftGroup): void {
+    if (group.deadlineMs === Infinity || this.#closed) return
+    this.#restless.add(group)
+    this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())
+  }
+
+  claim(group: LogId, epoch: LeaderEpoch): void {
+    this.#liveness?.claim(group, epoch)
+  }
+
+  unclaim(group: LogId): void {
+    this.#liveness?.unclaim(group)
+  }
+
+  termRose(group: LogId, epoch: LeaderEpoch): void {
+    this.#liveness?.termRose(group, epoch)
+  }
+
+  confirm(group: LogId, voters: readonly NodeId[], epoch: LeaderEpoch): Promise<boolean> {
+    if (voters.length === 1) return Promise.resolve(true)
+    return this.#liveness?.confirm(group, voters, epoch) ?? Promise.resolve(false)
+  }
+
+  failed(what: string, error: unknown): never {
+    return this.#env.host.fatal(`${what} failed`, error)
+  }
+
+  // ── The cluster ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get bootId(): string {
+    return this.#bootId
+  }
+
+  get transport(): Transport | undefined {
+    return this.#transport
+  }
+
+  get liveness(): Liveness | undefined {
+    return this.#liveness
+  }
+
+  onFormation(handler: (from: NodeIdentity, body: Uint8Array) => void): void {
+    this.#onFormation = handler
+  }
+
+  sendFormation(to: NodeId, body: Uint8Array): boolean {
+    return this.send(to, 'control', [FORMATION_HEAD, body])
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#pumping?.cancel()
+    this.#ticking?.cancel()
+    for (const id of [...this.#groups.keys()]) this.shut(id)
+    this.calls.close()
+    this.#liveness?.close()
+    await this.#transport?.close()
+  }
+
+  // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onFrame(from: NodeIdentity, lane: Lane, frame: Uint8Array): void {
+    if (this.#closed) return
+    const reader = new Reader(frame)
+    const kind = reader.uint8()
+    switch (kind) {
+      case FrameKind.LIVENESS:
+        return this.#liveness?.receive(from, reader.rest())
+      case FrameKind.GROUP:
+        return this.#onGroupFrame(from, reader)
+      case FrameKind.GROUP_HERE:
+        return this.#onHere(from, reader)
+      case FrameKind.CALL:
+      case FrameKind.ANSWER:
+        return this.calls.receive(from.nodeId, kind, reader)
+      case FrameKind.FORMATION:
+        return this.#onFormation?.(from, reader.rest())
+      default:
+        throw new ProtocolError(`a frame of kind ${kind} on the ${lane} lane`)
+    }
+  }
+
+  #onGroupFrame(from: NodeIdentity, reader: Reader): void {
+    const message = decodeGroupMessage(reader)
+    const group = this.#groups.get(message.group)
+    if (group === undefined) {
+      this.#onUnknownGroup(from, message.group, message.message.term, message.message.kind)
+      return
+    }
+    const voter = group.voters.find(({ nodeId }) => nodeId === from.nodeId)
+    // Law R6: the node with another directory is another replica.
+    if (voter === undefined || voter.directoryId !== from.directoryId) return
+    group.receive(from.nodeId, message)
+  }
+
+  /** It may be created here in a moment: the sender is to wait, and is told once it is. */
+  #onUnknownGroup(from: NodeIdentity, group: LogId, term: LeaderEpoch, kind: string): void {
+    if (kind !== 'append' && kind !== 'install' && kind !== 'pre-vote') return
+    let wanting = this.#wanted.get(group)
+    if (wanting === undefined) {
+      if (this.#wanted.size >= WANTED_MAX) return
+      wanting = new Set()
+      this.#wanted.set(group, wanting)
+    }
+    wanting.add(from.nodeId)
+    if (kind === 'pre-vote') return
+    const writer = this.groupFrame()
+    encodeGroupMessage(writer, group, { kind: 'deferred', term })
+    this.send(from.nodeId, 'control', writer.finish())
+  }
+
+  #tellHere(group: LogId): void {
+    const wanting = this.#wanted.get(group)
+    this.#wanted.delete(group)
+    for (const node of wanting ?? []) {
+      const writer = new Writer(64)
+      writer.int8(FrameKind.GROUP_HERE)
+      writer.string(group, false)
+      this.send(node, 'control', writer.finish())
+    }
+  }
+
+  #onHere(from: NodeIdentity, reader: Reader): void {
+    const length = reader.uint16()
+    const outer = reader.enter(length)
+    const group = asLogId(new TextDecoder().decode(reader.rest()))
+    reader.leave(outer)
+    this.#groups.get(group)?.peerUp(from.nodeId)
+  }
+
+  // ── Peers and time ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #peerUp(peer: NodeId): void {
+    for (const group of this.#groupsWith(peer)) group.peerUp(peer)
+  }
+
+  #peerDown(peer: NodeId): void {
+    this.calls.peerDown(peer)
+    for (const group of this.#groupsWith(peer)) group.peerDown(peer)
+  }
+
+  #drained(peer: NodeId): void {
+    for (const group of this.#groupsWith(peer)) if (group.raft.role === 'leader') this.markDirty(group)
+  }
+
+  *#groupsWith(peer: NodeId): Iterable<RaftGroup> {
+    for (const group of [...this.#groups.values()]) {
+      if (group.voters.some(({ nodeId }) => nodeId === peer)) yield group
+    }
+  }
+
+  #tick(): void {
+    this.#ticking = undefined
+    const now = this.clock.monotonicMs()
+    for (const group of [...this.#restless]) {
+      if (group.deadlineMs === Infinity) this.#restless.delete(group)
+      else if (group.deadlineMs <= now) group.tick()
+    }
+    if (this.#restless.size > 0 && !this.#closed) {
+      this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())
+    }
+  }
+}
+
+const LIVENESS_HEAD = Uint8Array.of(FrameKind.LIVENESS)
+const FORMATION_HEAD = Uint8Array.of(FrameKind.FORMATION)

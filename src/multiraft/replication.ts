@@ -1,0 +1,166 @@
+// A leader's sending side for one group: asks the core what each follower wants next, reads the bytes, keeps a bounded
+// window of them on the way. Live batches come from memory in the same turn; a follower that is behind is fed from disk.
+
+import type { LogId, NodeId, Offset } from '../base/brand.ts'
+import { comparePositions, type Position } from '../base/position.ts'
+import type { SendPlan } from '../raft/events.ts'
+import type { Raft } from '../raft/raft.ts'
+import type { StoredBytes, StoredLog } from '../storage/store.ts'
+import { StoreError } from '../storage/store.ts'
+import { encodeGroupMessage, type WireBatch } from './group-codec.ts'
+import type { GroupNode } from './group-node.ts'
+
+/** Bytes of one message's batches; at least one batch goes, whatever its size. */
+const MESSAGE_BYTES_MAX = 1 << 20
+/** Bytes that one follower of one group may have on the way: sent, not yet durable there. */
+const WINDOW_BYTES_MAX = 8 << 20
+
+type AppendPlan = Extract<SendPlan, { kind: 'append' }>
+
+interface Peer {
+  reading: boolean
+  inFlightBytes: number
+  inFlight: { readonly upTo: Position; readonly bytes: number }[]
+}
+
+export class Replication {
+  readonly #node: GroupNode
+  readonly #group: LogId
+  readonly #stored: StoredLog
+  readonly #raft: Raft<WireBatch>
+  readonly #peers = new Map<NodeId, Peer>()
+  #closed = false
+
+  constructor(options: {
+    readonly node: GroupNode
+    readonly group: LogId
+    readonly stored: StoredLog
+    readonly raft: Raft<WireBatch>
+  }) {
+    this.#node = options.node
+    this.#group = options.group
+    this.#stored = options.stored
+    this.#raft = options.raft
+  }
+
+  pump(): void {
+    for (const [node, follower] of this.#raft.followers) {
+      if (follower.state !== 'down') this.#pumpTo(node)
+    }
+  }
+
+  acknowledged(node: NodeId, durable: Position): void {
+    const peer = this.#peers.get(node)
+    if (peer === undefined) return
+    let done = 0
+    while (done < peer.inFlight.length && comparePositions(peer.inFlight[done]!.upTo, durable) <= 0) {
+      peer.inFlightBytes -= peer.inFlight[done]!.bytes
+      done++
+    }
+    if (done > 0) peer.inFlight.splice(0, done)
+  }
+
+  /** What is on its way to the node is lost. */
+  forget(node: NodeId): void {
+    this.#peers.delete(node)
+  }
+
+  forgetAll(): void {
+    this.#peers.clear()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#peers.clear()
+  }
+
+  #pumpTo(node: NodeId): void {
+    const peer = this.#peer(node)
+    while (!peer.reading && peer.inFlightBytes < WINDOW_BYTES_MAX) {
+      const plan = this.#raft.nextFor(node)
+      if (plan === undefined) return
+      if (plan.kind === 'install') {
+        if (!this.#sendInstall(node, plan)) return
+      } else if (plan.below === plan.from) {
+        if (!this.#sendAppend(node, plan, undefined)) return
+      } else if (!this.#readAndSend(node, peer, plan)) {
+        return
+      }
+    }
+  }
+
+  /** False: stop pumping for now. */
+  #readAndSend(node: NodeId, peer: Peer, plan: AppendPlan): boolean {
+    const request = { from: plan.from, below: plan.below, maxBytes: MESSAGE_BYTES_MAX }
+    const read = this.#stored.read(request)
+    if (!(read instanceof Promise)) return this.#sendAppend(node, plan, read)
+    peer.reading = true
+    const behind = this.#raft.end.offset - plan.from
+    const sent = this.#node.diskReads
+      .run(behind, () => read)
+      .then((bytes) => this.#readDone(node, peer, plan, bytes))
+    sent.catch((error: unknown) => this.#readFailed(peer, error))
+    return false
+  }
+
+  #readDone(node: NodeId, peer: Peer, plan: AppendPlan, bytes: StoredBytes): void {
+    peer.reading = false
+    if (this.#closed || this.#peers.get(node) !== peer) return
+    const now = this.#raft.nextFor(node)
+    const same =
+      now?.kind === 'append' &&
+      comparePositions(now.prev, plan.prev) === 0 &&
+      now.starts.length === plan.starts.length
+    if (same && !this.#sendAppend(node, { ...plan, probe: now.probe }, bytes)) return
+    this.#pumpTo(node)
+  }
+
+  /** A log that is being closed, or whose start moved away, is no concern of replication; its damage is told elsewhere. */
+  #readFailed(peer: Peer, error: unknown): void {
+    peer.reading = false
+    if (!(error instanceof StoreError)) this.#node.failed(`a read of ${this.#group}`, error)
+    if (error.code === 'offset-out-of-range' && !this.#closed) this.pump()
+  }
+
+  #sendAppend(node: NodeId, plan: AppendPlan, read: StoredBytes | undefined): boolean {
+    const { prev, starts, probe } = plan
+    const epoch = starts.at(-1)?.epoch ?? prev.epoch
+    const writer = this.#node.groupFrame()
+    encodeGroupMessage(
+      writer,
+      this.#group,
+      { kind: 'append', ...this.#raft.appendFields, prev, starts, probe, batches: [] },
+      read?.chunks,
+    )
+    if (!this.#node.send(node, 'data', writer.finish())) return false
+    const upTo: Position = { epoch, offset: read?.next ?? plan.from }
+    this.#raft.sent(node, upTo)
+    const peer = this.#peer(node)
+    const bytes = read?.bytes ?? 0
+    if (bytes > 0) {
+      peer.inFlight.push({ upTo, bytes })
+      peer.inFlightBytes += bytes
+    }
+    return true
+  }
+
+  #sendInstall(node: NodeId, plan: Extract<SendPlan, { kind: 'install' }>): boolean {
+    const { logStart, epochs } = plan
+    const writer = this.#node.groupFrame()
+    const { term } = this.#raft.appendFields
+    encodeGroupMessage(writer, this.#group, { kind: 'install', term, logStart, epochs })
+    if (!this.#node.send(node, 'data', writer.finish())) return false
+    const epoch = epochs.at(-1)?.epoch
+    this.#raft.sent(node, { epoch: epoch ?? this.#raft.term, offset: logStart as Offset })
+    return true
+  }
+
+  #peer(node: NodeId): Peer {
+    let peer = this.#peers.get(node)
+    if (peer === undefined) {
+      peer = { reading: false, inFlightBytes: 0, inFlight: [] }
+      this.#peers.set(node, peer)
+    }
+    return peer
+  }
+}
