@@ -220,8 +220,16 @@ export class Partitions {
       id: logIdOf(topic.image, index),
       directory: directoryOf(topic.image, index),
       config: logConfigOf(topic.config),
-      voters: topic.image.partitions[index]?.replicas ?? [],
+      voters: this.#votersOf(topic.image, index),
     }
+  }
+
+  #votersOf(image: TopicImage, index: number): LogSpec['voters'] {
+    const { brokers } = this.#metadata.image
+    return (image.partitions[index]?.replicas ?? []).map((nodeId) => ({
+      nodeId,
+      directoryId: brokers.get(String(nodeId))?.directoryId ?? '',
+    }))
   }
 }
 

@@ -13,7 +13,8 @@ import { Simulation } from '../env/sim/simulation.ts'
 import { APIS } from '../protocol/apis.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
-import { SoloLogHost } from '../replicated/solo.ts'
+import { DEFAULT_TIMING, MultiRaft } from '../multiraft/multiraft.ts'
+import { RaftLogHost } from '../replicated/raft-log-host.ts'
 import { openStore } from '../storage/open-store.ts'
 import { Broker } from './broker.ts'
 import { RawClient } from './testing/raw-client.ts'
@@ -32,12 +33,13 @@ const TOPIC = 'survivors'
 async function startNode(env: Env): Promise<void> {
   const nodeId = asNodeId(1)
   const store = await openStore(env, { directory: '/data', journalFirstFileBytes: 1 << 20 })
-  const host = new SoloLogHost({ store, nodeId, host: env.host })
+  const node = MultiRaft.alone({ env, nodeId, store, timing: DEFAULT_TIMING })
+  const host = new RaftLogHost({ node, host: env.host })
   const log = await host.open({
     id: METADATA_LOG_ID,
     directory: METADATA_LOG_DIRECTORY,
     config: { segmentBytes: 1 << 20, segmentMs: 1e9, indexIntervalBytes: 4096 },
-    voters: [nodeId],
+    voters: [{ nodeId, directoryId: store.directoryId }],
   })
   const staticConfigs = new Map([['log.segment.bytes', '150000']])
   const controller = await Controller.open({ log, nodeId, env, staticConfigs })

@@ -115,7 +115,7 @@ export function decodeGroupMessage(reader: Reader): GroupMessage {
   if (kind === undefined) return reader.fail(`message of kind ${id}`)
   const group = asLogId(text(reader))
   const term = asLeaderEpoch(reader.int32())
-  let bytes = NO_BYTES
+  let bytes: Uint8Array = NO_BYTES
   let message: Message<WireBatch>
   switch (kind) {
     case 'pre-vote':

@@ -19,20 +19,21 @@ import type { GroupNode } from './group-node.ts'
 import { Liveness } from './liveness/liveness.ts'
 import { Transport, type Lane, type NodeIdentity, type PeerAddress } from './transport/transport.ts'
 
-export interface MultiRaftOptions {
-  readonly env: Env
+export interface AloneOptions {
+  readonly env: Pick<Env, 'clock' | 'timers' | 'random' | 'host'>
   readonly nodeId: NodeId
   readonly store: Store
-  /** Undefined: a node by itself. */
-  readonly cluster:
-    | {
-        readonly listen: { readonly host: string; readonly port: number }
-        /** The others. */
-        readonly peers: readonly PeerAddress[]
-        readonly secret?: Uint8Array
-      }
-    | undefined
   readonly timing: MultiRaftTiming
+}
+
+export interface MultiRaftOptions extends AloneOptions {
+  readonly env: Env
+  readonly cluster: {
+    readonly listen: { readonly host: string; readonly port: number }
+    /** The others. */
+    readonly peers: readonly PeerAddress[]
+    readonly secret?: Uint8Array
+  }
 }
 
 export interface MultiRaftTiming extends RaftTiming {
@@ -73,7 +74,7 @@ export class MultiRaft implements GroupNode {
   readonly timing: MultiRaftTiming
   readonly diskReads = new DiskReads()
   readonly calls: Calls
-  readonly #env: Env
+  readonly #env: AloneOptions['env']
   readonly #groups = new Map<LogId, RaftGroup>()
   readonly #dirty = new Set<RaftGroup>()
   readonly #restless = new Set<RaftGroup>()
@@ -87,7 +88,7 @@ export class MultiRaft implements GroupNode {
   #onFormation: ((from: NodeIdentity, body: Uint8Array) => void) | undefined
   #closed = false
 
-  private constructor({ env, nodeId, store, timing }: MultiRaftOptions) {
+  private constructor({ env, nodeId, store, timing }: AloneOptions) {
     this.#env = env
     this.nodeId = nodeId
     this.store = store
@@ -101,17 +102,22 @@ export class MultiRaft implements GroupNode {
     })
   }
 
+  /** A node by itself: every group has one voter, nothing listens. */
+  static alone(options: AloneOptions): MultiRaft {
+    return new MultiRaft(options)
+  }
+
   /** Listens on the Raft port when it resolves. Fails with NetError or TransportConfigError. */
   static async open(options: MultiRaftOptions): Promise<MultiRaft> {
     const node = new MultiRaft(options)
-    if (options.cluster !== undefined) await node.#join(options.cluster)
+    await node.#join(options)
     return node
   }
 
-  async #join(cluster: NonNullable<MultiRaftOptions['cluster']>): Promise<void> {
+  async #join({ env, cluster }: MultiRaftOptions): Promise<void> {
     const { heartbeatMs, electionTimeoutMs } = this.timing
     this.#liveness = new Liveness({
-      env: this.#env,
+      env,
       self: { nodeId: this.nodeId, bootId: this.#bootId },
       peers: cluster.peers.map(({ nodeId }) => nodeId),
       intervalMs: heartbeatMs,
@@ -128,7 +134,7 @@ export class MultiRaft implements GroupNode {
       },
     })
     this.#transport = await Transport.open({
-      env: this.#env,
+      env,
       self: {
         nodeId: this.nodeId,
         directoryId: this.store.directoryId,
@@ -178,7 +184,6 @@ export class MultiRaft implements GroupNode {
       this.store.get(id) ??
       this.store.create(id, { directory, config, descriptor: encodeDescriptor(spec.descriptor) })
     stored.configure(config)
-    await this.store.flush()
     const descriptor = decodeDescriptor(stored.descriptor) ?? spec.descriptor
     assert(
       descriptor.voters.some(
@@ -190,6 +195,7 @@ export class MultiRaft implements GroupNode {
     const group: RaftGroup = new RaftGroup({ node: this, stored, descriptor, listenerOf })
     this.#groups.set(id, group)
     group.start()
+    await this.store.flush()
     this.#tellHere(id)
     return group
   }

@@ -1,10 +1,11 @@
-// The seam that everything above replication appends to. A replicated log is one Raft group; a group of one voter
-// (`solo.ts`) and, in a cluster, a group over the network give the same interface. Every change of state above it goes
+// The seam that everything above replication appends to. A replicated log is one Raft group, of one voter on a node by
+// itself, of several in a cluster; `raft-log.ts` implements it. Every change of state above it goes
 // decide → append → apply: nothing takes effect, and nothing is answered, before it is committed.
 
 import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
 import type { EpochTable } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
+import type { Voter } from '../multiraft/descriptor.ts'
 import type { ReadRequest, SegmentInfo, Snapshots, StoredBytes } from '../storage/store.ts'
 
 export type Role =
@@ -110,6 +111,8 @@ export interface LogSpec {
     readonly segmentMs: number
     readonly indexIntervalBytes: number
   }
-  /** Preferred order; the first is the preferred leader. */
-  readonly voters: readonly NodeId[]
+  /** Preferred order; the first is the preferred leader. They count when the replica is created, once and for all (law R7). */
+  readonly voters: readonly Voter[]
+  /** Of the metadata log only. */
+  readonly clusterId?: string
 }

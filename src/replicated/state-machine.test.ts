@@ -6,12 +6,12 @@ import fc from 'fast-check'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import { stampBatches } from '../records/batch-header.ts'
 import { buildBatch } from '../records/build.ts'
-import { SoloLogHost } from './solo.ts'
+import { aloneIn, aloneOver } from './testing/alone.ts'
 import { ReplicatedStateMachine, type StateDefinition } from './state-machine.ts'
 import { ReplicatedLogDouble } from './testing/double.ts'
 import { MemoryStore } from './testing/memory-store.ts'
 import { VirtualTime } from './testing/virtual-time.ts'
-import { asLogId, asNodeId } from '../base/brand.ts'
+import { asLogId } from '../base/brand.ts'
 
 /** A list of words; a word may be added once. */
 interface Words {
@@ -178,11 +178,11 @@ test('over the group of one voter, a restart replays what was answered', async (
     id: asLogId('words-0'),
     directory: 'words-0',
     config: { segmentBytes: 1 << 20, segmentMs: 1000, indexIntervalBytes: 4096 },
-    voters: [asNodeId(1)],
+    voters: aloneIn(store),
   }
   const open = async () => {
     const time = new VirtualTime()
-    const host = new SoloLogHost({ store, nodeId: asNodeId(1), host: time.host })
+    const host = aloneOver(store, { time })
     const log = await host.open(spec)
     const machine = new ReplicatedStateMachine({ log, definition, env: time })
     machine.start()

@@ -10,7 +10,8 @@ import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/
 import type { Env } from '../env/env.ts'
 import type { NetAddress } from '../env/network.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
-import { SoloLogHost } from '../replicated/solo.ts'
+import { DEFAULT_TIMING, MultiRaft } from '../multiraft/multiraft.ts'
+import { RaftLogHost } from '../replicated/raft-log-host.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
 import { AdminHttp } from './admin-http.ts'
@@ -127,13 +128,15 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('storage', () => store.close())
   checkNodeId(store, nodeId, dataDir)
 
-  const host = new SoloLogHost({ store, nodeId, host: env.host })
+  const node = MultiRaft.alone({ env, nodeId, store, timing: DEFAULT_TIMING })
+  closing.add('replication', () => node.close())
+  const host = new RaftLogHost({ node, host: env.host })
   closing.add('logs', () => host.close())
   const log = await host.open({
     id: METADATA_LOG_ID,
     directory: METADATA_LOG_DIRECTORY,
     config: METADATA_LOG_CONFIG,
-    voters: [nodeId],
+    voters: [{ nodeId, directoryId: store.directoryId }],
   })
   const controller = await Controller.open({ log, nodeId, env, staticConfigs })
   closing.add('controller', () => controller.close())

@@ -203,6 +203,10 @@ export class LocalStore implements Store {
     return this.#space.full
   }
 
+  admits(bytes: number): boolean {
+    return this.#space.admits(bytes)
+  }
+
   stats(): StoreStats {
     return {
       journalBytes: this.#slots.bytes,

@@ -59,6 +59,14 @@ export class Space {
     return this.#queuedBytes
   }
 
+  /** Whether `admit` would take so many bytes. */
+  admits(bytes: number): boolean {
+    const wanted = this.#queuedBytes + bytes
+    if (this.#full || (wanted > this.#options.queuedBytesMax && this.#queuedBytes > 0)) return false
+    const free = this.#freeBytes - wanted >= this.#options.freeBytesMin
+    return free || this.#slots.dataRoom >= wanted
+  }
+
   /** Throws StoreError `storage-full`. */
   admit(bytes: number): void {
     if (this.#full) throw new StoreError('storage-full', 'the disk is full')

@@ -24,6 +24,8 @@ export interface Store {
   flush(): Promise<void>
   /** True while appends are refused because the disk is full; it recovers by itself. */
   readonly full: boolean
+  /** Whether an append of so many bytes would be accepted now. */
+  admits(bytes: number): boolean
   stats(): StoreStats
   /** Flushes, writes a checkpoint, closes the files. */
   close(): Promise<void>

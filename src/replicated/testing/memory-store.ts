@@ -26,6 +26,11 @@ export class MemoryStore implements Store {
   readonly directoryId = 'memory'
   generation = 1
   full = false
+
+  admits(): boolean {
+    return !this.full
+  }
+
   /** False: nothing becomes durable, and `flush` waits, until `sync` is called. */
   autoSync = true
   readonly #logs = new Map<LogId, MemoryStoredLog>()
@@ -194,9 +199,10 @@ class MemoryStoredLog implements StoredLog {
   }
 
   sync(): void {
+    const voted = this.durableHardState !== this.hardState
     this.durableHardState = this.hardState
     this.#durableLog = undefined
-    if (this.durable.epoch === this.end.epoch && this.durable.offset === this.end.offset) return
+    if (!voted && this.durable.epoch === this.end.epoch && this.durable.offset === this.end.offset) return
     this.durable = this.end
     for (const listener of this.#listeners) listener(this.durable)
   }

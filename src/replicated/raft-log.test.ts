@@ -1,11 +1,11 @@
-// The group of one voter, over a store whose syncs the test drives.
+// The seam over a group of one voter, whose store's syncs the test drives.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../base/brand.ts'
+import { asLeaderEpoch, asLogId, asOffset } from '../base/brand.ts'
 import { baseOffsetAt, leaderEpochAt } from '../records/batch-header.ts'
 import type { AppendResult, ReplicatedLog } from './replicated-log.ts'
-import { SoloLogHost } from './solo.ts'
+import { aloneIn, aloneOver } from './testing/alone.ts'
 import { opaqueBatch } from './testing/batches.ts'
 import { MemoryStore } from './testing/memory-store.ts'
 
@@ -14,13 +14,9 @@ const spec = {
   id,
   directory: 't-0',
   config: { segmentBytes: 1 << 20, segmentMs: 1000, indexIntervalBytes: 4096 },
-  voters: [asNodeId(1)],
+  voters: aloneIn(new MemoryStore()),
 }
-const fatal = (message: string, cause?: unknown): never => {
-  throw new Error(message, { cause })
-}
-const hostOver = (store: MemoryStore) =>
-  new SoloLogHost({ store, nodeId: asNodeId(1), host: { fatal } })
+const hostOver = (store: MemoryStore) => aloneOver(store)
 
 function accepted(result: AppendResult) {
   assert.ok(result.kind === 'accepted', JSON.stringify(result))
@@ -181,17 +177,14 @@ test('the log start moves to at most the commit and tells the observers', async 
 test('an observer that fails ends the process', async () => {
   const store = new MemoryStore()
   const deaths: string[] = []
-  const host = new SoloLogHost({
-    store,
-    nodeId: asNodeId(1),
-    host: {
-      fatal(message) {
-        deaths.push(message)
-        throw new Error(message)
-      },
+  const host = aloneOver(store, {
+    fatal(message) {
+      deaths.push(message)
+      throw new Error(message)
     },
   })
   const log = await host.open(spec)
+  store.autoSync = false
   log.observe({
     onAppended: () => {
       throw new Error('lost track')
