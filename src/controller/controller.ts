@@ -96,9 +96,10 @@ export class Controller implements MetadataView {
   /** By image, which is replaced with every change; emptied when broker configs change. */
   #topicConfigs = new WeakMap<TopicImage, TopicConfigs>()
   #brokerConfigs: BrokerConfigs | undefined
-  #servingWaiters: (() => void)[] = []
+  #onReady: (() => void) | undefined
+  #stopObserving: (() => void) | undefined
 
-  private constructor({ log, nodeId, env, staticConfigs }: ControllerOptions) {
+  private constructor({ log, nodeId, env, staticConfigs, clusterId }: ControllerOptions) {
     this.#nodeId = nodeId
     this.#env = env
     this.#log = log
@@ -114,35 +115,50 @@ export class Controller implements MetadataView {
       },
       onApplied: (before, image, records) => this.#onApplied(before, image, records),
       onServing: () => {
-        const waiters = this.#servingWaiters
-        this.#servingWaiters = []
-        for (const resolve of waiters) resolve()
+        if (this.image.clusterId === '') this.#form(clusterId ?? newUuid(env.random))
+        this.#checkReady()
       },
     })
   }
 
   /**
-   * Replays the metadata log and, where this start forms the cluster, gives it its id. Resolves when this node serves as
-   * controller. Fails when a new cluster's id can't be written.
+   * Replays the metadata log and follows it. Resolves when the cluster has its id here: on a node by itself it then serves as
+   * controller, in a cluster a leader is known and has been heard.
    */
   static async open(options: ControllerOptions): Promise<Controller> {
     const controller = new Controller(options)
-    const serving = new Promise<void>((resolve) => controller.#servingWaiters.push(resolve))
+    const ready = new Promise<void>((resolve) => {
+      controller.#onReady = resolve
+    })
+    controller.#stopObserving = options.log.observe({
+      onCommitted: () => controller.#checkReady(),
+      onRoleChanged: () => controller.#checkReady(),
+    })
     controller.#machine.start()
-    await serving
-    if (controller.image.clusterId === '') {
-      const clusterId = options.clusterId ?? newUuid(options.env.random)
-      const formed = await controller.#machine.submit(() => ({
-        changes: [{ type: 'cluster', clusterId }, METADATA_FEATURE],
-        response: undefined,
-      }))
-      if (formed.kind !== 'done') throw new Error(`the cluster can't be formed: ${formed.reason}`)
-    }
+    controller.#checkReady()
+    await ready
     return controller
+  }
+
+  #checkReady(): void {
+    const { role, highWatermark } = this.#log
+    const { clusterId, offset } = this.image
+    const follows = role.kind === 'follower' && role.leader !== undefined && offset >= highWatermark
+    if (clusterId !== '' && (follows || this.#machine.serving !== undefined)) this.#onReady?.()
+  }
+
+  /** The first leader gives the cluster its id; where its commit fails, the next leader does. */
+  #form(clusterId: string): void {
+    const formed = this.#machine.submit(({ clusterId: known }) => ({
+      changes: known === '' ? [{ type: 'cluster', clusterId }, METADATA_FEATURE] : [],
+      response: undefined,
+    }))
+    formed.catch((error: unknown) => this.#env.host.fatal('the cluster could not be formed', error))
   }
 
   /** Stops following the log, which stays open. */
   close(): void {
+    this.#stopObserving?.()
     this.#machine.close()
   }
 
@@ -313,6 +329,7 @@ export class Controller implements MetadataView {
       this.#brokerConfigs = undefined
     }
     for (const listener of this.#listeners) listener(change)
+    this.#checkReady()
   }
 }
 
@@ -358,7 +375,7 @@ function canonical({ nodeId, directoryId, rack, listeners }: BrokerImage): Broke
 }
 
 /** A random UUID (version 4) in Kafka's text form. Never one that begins with '-', which tools take for a flag. */
-function newUuid(random: Env['random']): string {
+export function newUuid(random: Env['random']): string {
   for (;;) {
     const bytes = random.bytes(16)
     bytes[6] = (bytes[6]! & 0x0f) | 0x40

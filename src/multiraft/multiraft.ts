@@ -12,6 +12,7 @@ import type { LogConfig, Store } from '../storage/store.ts'
 import { Calls } from './calls.ts'
 import { decodeDescriptor, encodeDescriptor, type GroupDescriptor } from './descriptor.ts'
 import { DiskReads } from './disk-reads.ts'
+import type { Formation } from './formation.ts'
 import { FrameKind } from './frames.ts'
 import { RaftGroup, type GroupListener } from './group.ts'
 import { decodeGroupMessage, encodeGroupMessage } from './group-codec.ts'
@@ -85,7 +86,7 @@ export class MultiRaft implements GroupNode {
   #liveness: Liveness | undefined
   #pumping: Timer | undefined
   #ticking: Timer | undefined
-  #onFormation: ((from: NodeIdentity, body: Uint8Array) => void) | undefined
+  #formation: Formation | undefined
   #closed = false
 
   private constructor({ env, nodeId, store, timing }: AloneOptions) {
@@ -147,7 +148,10 @@ export class MultiRaft implements GroupNode {
       handlers: {
         onFrame: (from, lane, frame) => this.#onFrame(from, lane, frame),
         onPeerUp: (peer) => this.#liveness?.transportUp(peer),
-        onPeerDown: (peer) => this.#liveness?.transportDown(peer.nodeId),
+        onPeerDown: (peer) => {
+          this.#formation?.peerDown(peer.nodeId)
+          this.#liveness?.transportDown(peer.nodeId)
+        },
         onDrain: (peer, lane) => {
           if (lane === 'data') this.#drained(peer)
         },
@@ -278,8 +282,8 @@ export class MultiRaft implements GroupNode {
     return this.#liveness
   }
 
-  onFormation(handler: (from: NodeIdentity, body: Uint8Array) => void): void {
-    this.#onFormation = handler
+  setFormation(formation: Formation): void {
+    this.#formation = formation
   }
 
   sendFormation(to: NodeId, body: Uint8Array): boolean {
@@ -314,7 +318,7 @@ export class MultiRaft implements GroupNode {
       case FrameKind.ANSWER:
         return this.calls.receive(from.nodeId, kind, reader)
       case FrameKind.FORMATION:
-        return this.#onFormation?.(from, reader.rest())
+        return this.#formation?.receive(from, reader.rest())
       default:
         throw new ProtocolError(`a frame of kind ${kind} on the ${lane} lane`)
     }

@@ -5,17 +5,20 @@ import { asNodeId, type NodeId } from '../base/brand.ts'
 import { hostPort } from '../base/hosts.ts'
 import { resolveBrokerConfigs } from '../base/config/resolve.ts'
 import { type BoundListener, Broker } from '../broker/broker.ts'
-import { Controller } from '../controller/controller.ts'
+import { ClusterController, type ControllerLink } from '../controller/cluster-controller.ts'
+import { Controller, type MetadataView, newUuid } from '../controller/controller.ts'
 import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/metadata-image.ts'
 import type { Env } from '../env/env.ts'
 import type { NetAddress } from '../env/network.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
-import { DEFAULT_TIMING, MultiRaft } from '../multiraft/multiraft.ts'
+import type { MultiRaft } from '../multiraft/multiraft.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 import { RaftLogHost } from '../replicated/raft-log-host.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
 import { AdminHttp } from './admin-http.ts'
 import { Closing } from './closing.ts'
+import { METADATA_LOG_CONFIG, openReplication } from './replication.ts'
 import { MOVES_ALONE, NodeClusterAdmin, type PeerFacts } from './cluster-admin.ts'
 import { groupMetadata } from './group-metadata.ts'
 import {
@@ -45,12 +48,7 @@ interface Parts {
   readonly closing: Closing
 }
 
-/** The metadata log holds little but is replayed whole at every start. */
-const METADATA_LOG_CONFIG = {
-  segmentBytes: 64 * 1024 * 1024,
-  segmentMs: 7 * 24 * 3_600_000,
-  indexIntervalBytes: 4096,
-}
+const REGISTER_RETRY_MS = 100
 
 /** A running node. */
 export class Chronik {
@@ -107,11 +105,6 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   const { nodeId: id = 1, listeners = DEFAULT_LISTENERS } = options
   const nodeId = asNodeId(id)
   const given = checkOptions(options)
-  if (options.cluster !== undefined && options.cluster.peers.length > 1) {
-    throw new OptionsError(
-      'peers: nodes of this version do not form clusters; list this node alone',
-    )
-  }
   const env = options.env ?? (await realEnv())
   const http = await AdminHttp.open(options, env.log)
   if (http !== undefined) closing.add('http', () => http.close())
@@ -128,19 +121,35 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('storage', () => store.close())
   checkNodeId(store, nodeId, dataDir)
 
-  const node = MultiRaft.alone({ env, nodeId, store, timing: DEFAULT_TIMING })
-  closing.add('replication', () => node.close())
+  const { node, voters, clusterId: formed, isCluster } = await openReplication({
+    env,
+    nodeId,
+    store,
+    dataDir,
+    cluster: options.cluster,
+    newClusterId: () => newUuid(env.random),
+    closing,
+  })
   const host = new RaftLogHost({ node, host: env.host })
   closing.add('logs', () => host.close())
   const log = await host.open({
     id: METADATA_LOG_ID,
     directory: METADATA_LOG_DIRECTORY,
     config: METADATA_LOG_CONFIG,
-    voters: [{ nodeId, directoryId: store.directoryId }],
+    voters,
+    ...(formed === undefined ? {} : { clusterId: formed }),
   })
-  const controller = await Controller.open({ log, nodeId, env, staticConfigs })
-  closing.add('controller', () => controller.close())
-  dropOrphans(store, controller)
+  const local = await Controller.open({
+    log,
+    nodeId,
+    env,
+    staticConfigs,
+    ...(formed === undefined ? {} : { clusterId: formed }),
+  })
+  const controller = isCluster
+    ? new ClusterController({ controller: local, nodeId, env, link: controllerLink(node) })
+    : local
+  closing.add('controller', () => local.close())
 
   const groups = new GroupCoordinator({
     env,
@@ -161,12 +170,13 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('broker', () => broker.close())
   await broker.open()
   const bound = advertise(listeners, await broker.bind())
-  await register(controller, {
+  await register(controller, env, {
     nodeId,
     directoryId: store.directoryId,
     listeners: bound,
     rack: options.rack ?? null,
   })
+  dropOrphans(store, controller)
   broker.serve()
   http?.setCluster(
     new NodeClusterAdmin({
@@ -184,6 +194,17 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
   const { clusterId } = controller.image
   return { listeners: bound, http: http?.address, clusterId, dataDir, closing }
+}
+
+/** The controller's method among the calls between nodes: never changed, never used again. */
+const CONTROLLER_METHOD = 1
+const CONTROLLER_CALL_MS_MAX = 15_000
+
+function controllerLink({ calls }: MultiRaft): ControllerLink {
+  return {
+    call: (to, body) => calls.call(to, CONTROLLER_METHOD, body, CONTROLLER_CALL_MS_MAX),
+    onCall: (handler) => calls.handle(CONTROLLER_METHOD, handler),
+  }
 }
 
 function factsOfThisNode(options: ChronikOptions, http: NetAddress): PeerFacts {
@@ -218,8 +239,11 @@ function checkNodeId(store: Store, nodeId: NodeId, dataDir: string): void {
   )
 }
 
-/** Replicas of topics whose deletion was committed while their files were still there. */
-function dropOrphans(store: Store, controller: Controller): void {
+/**
+ * Replicas of topics whose deletion was committed while their files were still there. Only after the registration: by then
+ * this node has applied at least what it had applied when it last ran, so a topic that is missing was deleted.
+ */
+function dropOrphans(store: Store, controller: MetadataView): void {
   const wanted = new Set([METADATA_LOG_ID])
   for (const topic of controller.image.topics.values()) {
     for (const { index } of topic.partitions) wanted.add(logIdOf(topic, index))
@@ -243,8 +267,10 @@ function advertise(
   })
 }
 
+/** Until the cluster has taken it: before that, clients could not be told where this node is. */
 async function register(
-  controller: Controller,
+  controller: MetadataView,
+  env: Env,
   node: {
     readonly nodeId: NodeId
     readonly directoryId: string
@@ -252,7 +278,7 @@ async function register(
     readonly rack: string | null
   },
 ): Promise<void> {
-  const result = await controller.registerBroker({
+  const registration = {
     nodeId: node.nodeId,
     directoryId: node.directoryId,
     rack: node.rack,
@@ -262,8 +288,14 @@ async function register(
       port: advertisedPort,
       securityProtocol: 'PLAINTEXT',
     })),
-  })
-  if (result.errorCode !== 0) {
-    throw new Error(`the node could not be registered: ${result.errorMessage ?? result.errorCode}`)
+  }
+  for (;;) {
+    const { errorCode, errorMessage } = await controller.registerBroker(registration)
+    if (errorCode === ErrorCode.NONE) return
+    if (errorCode !== ErrorCode.NOT_CONTROLLER && errorCode !== ErrorCode.REQUEST_TIMED_OUT) {
+      throw new Error(`the node could not be registered: ${errorMessage ?? errorCode}`)
+    }
+    env.log.warn('the node waits for a controller to register with', { answer: errorMessage })
+    await new Promise<void>((resolve) => env.timers.after(REGISTER_RETRY_MS, resolve))
   }
 }
