@@ -27,7 +27,7 @@ export interface GroupNode {
   deadlineMoved(group: RaftGroup): void
   claim(group: LogId, epoch: LeaderEpoch): void
   unclaim(group: LogId): void
-  termRose(group: LogId, epoch: LeaderEpoch): void
+  termChanged(group: LogId): void
   confirm(group: LogId, voters: readonly NodeId[], epoch: LeaderEpoch): Promise<boolean>
   /** What must not fail did: the process ends. */
   failed(what: string, error: unknown): never

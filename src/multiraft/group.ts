@@ -118,12 +118,14 @@ export class RaftGroup {
   }
 
   /** A node knows a higher epoch than the one that is claimed here (law R8). */
-  higherEpoch(epoch: LeaderEpoch): void {
+  higherEpoch(from: NodeId, epoch: LeaderEpoch): void {
     const message = { kind: 'higher-term', term: epoch } as const
-    const [from] = this.peers()
-    if (from !== undefined) {
-      this.#step({ kind: 'message', from, message, nowMs: this.#now() })
-    }
+    this.#step({ kind: 'message', from, message, nowMs: this.#now() })
+  }
+
+  /** The term, where this replica can vouch that it did nothing in a higher one. */
+  get vouchedEpoch(): LeaderEpoch | undefined {
+    return this.#raft.suspect ? undefined : this.#raft.term
   }
 
   setFit(fit: boolean): void {
@@ -296,7 +298,7 @@ export class RaftGroup {
     const raft = this.#raft
     if (raft.term !== this.#term) {
       this.#term = raft.term
-      this.#node.termRose(this.id, raft.term)
+      this.#node.termChanged(this.id)
     }
     const leads = raft.role === 'leader' ? raft.term : undefined
     if (this.#claimed !== leads) {

@@ -129,9 +129,9 @@ export class MultiRaft implements GroupNode {
         onPeerDown: (peer) => this.#peerDown(peer),
         onClaim: (group, leader, epoch) => this.#groups.get(group)?.claimed(leader, epoch),
         onClaimGone: (group, leader) => this.#groups.get(group)?.claimGone(leader),
-        onHigherEpoch: (group, epoch) => this.#groups.get(group)?.higherEpoch(epoch),
+        onHigherEpoch: (group, epoch, from) => this.#groups.get(group)?.higherEpoch(from, epoch),
         onStatus: () => undefined,
-        epochOf: (group) => this.#groups.get(group)?.raft.term,
+        epochOf: (group) => this.#groups.get(group)?.vouchedEpoch,
       },
     })
     this.#transport = await Transport.open({
@@ -255,8 +255,8 @@ export class MultiRaft implements GroupNode {
     this.#liveness?.unclaim(group)
   }
 
-  termRose(group: LogId, epoch: LeaderEpoch): void {
-    this.#liveness?.termRose(group, epoch)
+  termChanged(group: LogId): void {
+    this.#liveness?.termChanged(group)
   }
 
   confirm(group: LogId, voters: readonly NodeId[], epoch: LeaderEpoch): Promise<boolean> {
