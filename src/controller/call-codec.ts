@@ -69,7 +69,9 @@ function decode(body: Uint8Array): Record<string, unknown> {
   )
   if (!isRecord(value)) throw new Error('no object')
   if (value['version'] !== VERSION) {
-    throw new Error(`a command of version ${String(value['version'])}: the nodes run different versions of Chronik`)
+    throw new Error(
+      `a command of version ${String(value['version'])}: the nodes run different versions of Chronik`,
+    )
   }
   return value
 }

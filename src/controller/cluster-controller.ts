@@ -7,7 +7,13 @@ import type { BrokerConfigs } from '../base/config/broker-configs.ts'
 import type { TopicConfigs } from '../base/config/topic-configs.ts'
 import type { Clock, Timers } from '../env/env.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { decodeAnswer, decodeCall, encodeAnswer, encodeCall, type CommandName } from './call-codec.ts'
+import {
+  decodeAnswer,
+  decodeCall,
+  encodeAnswer,
+  encodeCall,
+  type CommandName,
+} from './call-codec.ts'
 import type { CommandResult, ControllerCommands } from './commands.ts'
 import type { Controller, MetadataView } from './controller.ts'
 import type { MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
@@ -174,12 +180,17 @@ const resultsOf = (result: unknown): CommandResult[] =>
 
 function isNotController(result: unknown): boolean {
   const results = resultsOf(result)
-  return results.length > 0 && results.every(({ errorCode }) => errorCode === ErrorCode.NOT_CONTROLLER)
+  return (
+    results.length > 0 && results.every(({ errorCode }) => errorCode === ErrorCode.NOT_CONTROLLER)
+  )
 }
 
 /** The refusal of the local replica has the shape of the answer; what it says is not known instead. */
 function unconfirmed<T>(refusal: T, why: string): T {
-  const said = { errorCode: ErrorCode.REQUEST_TIMED_OUT, errorMessage: `The change was not confirmed and may still take effect: ${why}.` }
+  const said = {
+    errorCode: ErrorCode.REQUEST_TIMED_OUT,
+    errorMessage: `The change was not confirmed and may still take effect: ${why}.`,
+  }
   if (Array.isArray(refusal)) return refusal.map((item: object) => ({ ...item, ...said })) as T
   return { ...refusal, ...said }
 }

@@ -108,7 +108,8 @@ export class Calls {
   async #serve(from: NodeId, id: number, method: number, body: Uint8Array): Promise<void> {
     const inWork = this.#inWork.get(from) ?? 0
     const handler = this.#handlers.get(method)
-    if (handler === undefined) return this.#answer(from, id, 1, text(`no method ${method} here yet`))
+    if (handler === undefined)
+      return this.#answer(from, id, 1, text(`no method ${method} here yet`))
     if (inWork >= IN_WORK_MAX) return this.#answer(from, id, 1, text('too many calls in work'))
     this.#inWork.set(from, inWork + 1)
     try {

@@ -31,10 +31,13 @@ export function decodeDescriptor(bytes: Uint8Array): GroupDescriptor | undefined
   if (bytes.length === 0) return undefined
   const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   if (!isRecord(value) || value['version'] !== VERSION) {
-    throw new Error(`a replica's descriptor of version ${String(isRecord(value) && value['version'])}: written by a later version of Chronik`)
+    throw new Error(
+      `a replica's descriptor of version ${String(isRecord(value) && value['version'])}: written by a later version of Chronik`,
+    )
   }
   const { voters, clusterId } = value
-  if (!Array.isArray(voters) || !voters.every(isVoterPair)) throw new Error('a descriptor without voters')
+  if (!Array.isArray(voters) || !voters.every(isVoterPair))
+    throw new Error('a descriptor without voters')
   return {
     voters: voters.map(([nodeId, directoryId]) => ({ nodeId: asNodeId(nodeId), directoryId })),
     ...(typeof clusterId === 'string' ? { clusterId } : {}),

@@ -111,7 +111,10 @@ export class Formation {
   }
 
   #sayTo(node: NodeId): void {
-    this.#options.send(node, encodeStatus({ version: VERSION, peers: this.#list, formed: this.#own() }))
+    this.#options.send(
+      node,
+      encodeStatus({ version: VERSION, peers: this.#list, formed: this.#own() }),
+    )
   }
 
   #own(): Status['formed'] {
@@ -173,7 +176,7 @@ export class Formation {
     if (known.directoryId !== self.directoryId) {
       this.#fail(
         `node ${self.nodeId} of the cluster ${clusterId} has another data directory (${known.directoryId}); this one is empty. ` +
-          'Start it with its own directory; a lost directory can\'t be replaced yet, and an empty one must not vote in its place',
+          "Start it with its own directory; a lost directory can't be replaced yet, and an empty one must not vote in its place",
       )
       return
     }
@@ -208,7 +211,9 @@ export class Formation {
         done?.(cluster)
       },
       (error: unknown) => {
-        this.#fail(`the cluster could not be written down: ${error instanceof Error ? error.message : String(error)}`)
+        this.#fail(
+          `the cluster could not be written down: ${error instanceof Error ? error.message : String(error)}`,
+        )
       },
     )
   }

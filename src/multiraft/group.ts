@@ -140,15 +140,25 @@ export class RaftGroup {
   receive(from: NodeId, { message, bytes }: GroupMessage): void {
     if (this.#closed) return
     if (message.kind === 'append' && bytes.length > 0 && !this.#node.store.admits(bytes.length)) {
-      this.#send(from, { kind: 'deferred', term: message.term })
+      this.#defer(from, message)
       return
     }
     this.#receiving = bytes
     this.#step({ kind: 'message', from, message, nowMs: this.#now() })
     this.#receiving = undefined
-    if (message.kind !== 'ack') return
-    this.#replication.acknowledged(from, message.durable)
-    this.#settleLogStarts()
+    if (message.kind === 'ack') {
+      this.#replication.acknowledged(from, message.durable)
+      this.#settleLogStarts()
+    } else if (message.kind === 'mismatch' || message.kind === 'deferred') {
+      this.#replication.forget(from)
+    }
+  }
+
+  /** The disk is full: the leader hears so, and who leads is learnt all the same. */
+  #defer(from: NodeId, append: AppendRequest<WireBatch>): void {
+    const message = { ...append, starts: [], batches: [] }
+    this.#step({ kind: 'message', from, message, nowMs: this.#now() })
+    if (append.term === this.#raft.term) this.#send(from, { kind: 'deferred', term: append.term })
   }
 
   // ── Leading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +174,8 @@ export class RaftGroup {
     try {
       this.stored.append(batches, summary)
     } catch (error) {
-      if (error instanceof StoreError && error.code === 'storage-full') return rejected('storage-full')
+      if (error instanceof StoreError && error.code === 'storage-full')
+        return rejected('storage-full')
       throw error
     }
     const { end } = this.stored
@@ -193,7 +204,11 @@ export class RaftGroup {
     const raft = this.#raft
     if (this.#closed || raft.role !== 'leader') return false
     const epoch = raft.term
-    const confirmed = await this.#node.confirm(this.id, this.voters.map(({ nodeId }) => nodeId), epoch)
+    const confirmed = await this.#node.confirm(
+      this.id,
+      this.voters.map(({ nodeId }) => nodeId),
+      epoch,
+    )
     return confirmed && !this.#closed && raft.role === 'leader' && raft.term === epoch
   }
 
@@ -215,7 +230,13 @@ export class RaftGroup {
     if (this.#closed) return
     const { durable: log, durableHardState } = this.stored
     const hardState = { ...durableHardState, term: durableHardState.term as LeaderEpoch }
-    this.#step({ kind: 'durable', log, logStart: this.#durableLogStart, hardState, nowMs: this.#now() })
+    this.#step({
+      kind: 'durable',
+      log,
+      logStart: this.#durableLogStart,
+      hardState,
+      nowMs: this.#now(),
+    })
   }
 
   #step(event: RaftEvent<WireBatch>): void {
@@ -266,7 +287,10 @@ export class RaftGroup {
     assert(first !== undefined && last !== undefined, 'an append without a batch')
     assert(this.#receiving !== undefined, `${this.id}: an append outside a message`)
     const bytes = this.#receiving.subarray(first.at, last.at + last.summary.bytes)
-    this.stored.append(bytes, batches.map(({ summary }) => summary))
+    this.stored.append(
+      bytes,
+      batches.map(({ summary }) => summary),
+    )
     this.#listener.onAppended(bytes, first.baseOffset)
   }
 
@@ -320,7 +344,10 @@ export class RaftGroup {
     this.#node.unclaim(this.id)
   }
 
-  #send(to: NodeId, message: Exclude<GroupMessage['message'], AppendRequest<WireBatch>> | AppendRequest<WireBatch>): void {
+  #send(
+    to: NodeId,
+    message: Exclude<GroupMessage['message'], AppendRequest<WireBatch>> | AppendRequest<WireBatch>,
+  ): void {
     const writer = this.#node.groupFrame()
     encodeGroupMessage(writer, this.id, message)
     this.#node.send(to, 'control', writer.finish())

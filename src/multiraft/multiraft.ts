@@ -384,7 +384,8 @@ export class MultiRaft implements GroupNode {
   }
 
   #drained(peer: NodeId): void {
-    for (const group of this.#groupsWith(peer)) if (group.raft.role === 'leader') this.markDirty(group)
+    for (const group of this.#groupsWith(peer))
+      if (group.raft.role === 'leader') this.markDirty(group)
   }
 
   *#groupsWith(peer: NodeId): Iterable<RaftGroup> {

@@ -53,7 +53,10 @@ export class Replication {
     const peer = this.#peers.get(node)
     if (peer === undefined) return
     let done = 0
-    while (done < peer.inFlight.length && comparePositions(peer.inFlight[done]!.upTo, durable) <= 0) {
+    while (
+      done < peer.inFlight.length &&
+      comparePositions(peer.inFlight[done]!.upTo, durable) <= 0
+    ) {
       peer.inFlightBytes -= peer.inFlight[done]!.bytes
       done++
     }

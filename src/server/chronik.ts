@@ -121,7 +121,12 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('storage', () => store.close())
   checkNodeId(store, nodeId, dataDir)
 
-  const { node, voters, clusterId: formed, isCluster } = await openReplication({
+  const {
+    node,
+    voters,
+    clusterId: formed,
+    isCluster,
+  } = await openReplication({
     env,
     nodeId,
     store,

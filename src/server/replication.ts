@@ -58,9 +58,16 @@ function openAlone({ env, nodeId, store, dataDir, closing }: ReplicationOptions)
   return { node, voters, clusterId: descriptor?.clusterId, isCluster: false }
 }
 
-async function openMember(options: ReplicationOptions, cluster: ClusterOptions): Promise<Replication> {
+async function openMember(
+  options: ReplicationOptions,
+  cluster: ClusterOptions,
+): Promise<Replication> {
   const { env, nodeId, store, dataDir, closing } = options
-  const peers = cluster.peers.map(({ nodeId: id, host, port }) => ({ nodeId: asNodeId(id), host, port }))
+  const peers = cluster.peers.map(({ nodeId: id, host, port }) => ({
+    nodeId: asNodeId(id),
+    host,
+    port,
+  }))
   const node = await MultiRaft.open({
     env,
     nodeId,
@@ -98,7 +105,11 @@ function formedBefore(options: {
   const { node, store, nodeId, dataDir } = options
   if (store.get(METADATA_LOG_ID) === undefined) return undefined
   const descriptor = node.descriptorOf(METADATA_LOG_ID)
-  if (descriptor === undefined || descriptor.voters.length === 1 || descriptor.clusterId === undefined) {
+  if (
+    descriptor === undefined ||
+    descriptor.voters.length === 1 ||
+    descriptor.clusterId === undefined
+  ) {
     throw new OptionsError(
       `${dataDir} holds the data of node ${nodeId} by itself; a cluster can't be grown from it yet: start it without --peers, ` +
         'or give an empty data directory and copy the topics with a mirroring tool',

@@ -10,10 +10,17 @@ import { VirtualTime } from './virtual-time.ts'
 
 export function aloneOver(
   store: Store,
-  options: { readonly nodeId?: number; readonly fatal?: Host['fatal']; readonly time?: VirtualTime } = {},
+  options: {
+    readonly nodeId?: number
+    readonly fatal?: Host['fatal']
+    readonly time?: VirtualTime
+  } = {},
 ): RaftLogHost {
   const time = options.time ?? new VirtualTime()
-  const host: Host = { ...time.host, ...(options.fatal === undefined ? {} : { fatal: options.fatal }) }
+  const host: Host = {
+    ...time.host,
+    ...(options.fatal === undefined ? {} : { fatal: options.fatal }),
+  }
   const node = MultiRaft.alone({
     env: { clock: time.clock, timers: time.timers, random: NOT_RANDOM, host },
     nodeId: asNodeId(options.nodeId ?? 1),

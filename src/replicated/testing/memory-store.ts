@@ -202,7 +202,8 @@ class MemoryStoredLog implements StoredLog {
     const voted = this.durableHardState !== this.hardState
     this.durableHardState = this.hardState
     this.#durableLog = undefined
-    if (!voted && this.durable.epoch === this.end.epoch && this.durable.offset === this.end.offset) return
+    if (!voted && this.durable.epoch === this.end.epoch && this.durable.offset === this.end.offset)
+      return
     this.durable = this.end
     for (const listener of this.#listeners) listener(this.durable)
   }
