@@ -6,7 +6,7 @@
 
 import type { NodeId } from '../base/brand.ts'
 import type { Timer, Timers } from '../env/env.ts'
-import { Reader } from '../protocol/reader.ts'
+import type { Reader } from '../protocol/reader.ts'
 import { Writer } from '../protocol/writer.ts'
 import { FrameKind } from './frames.ts'
 

@@ -197,25 +197,27 @@ export class Formation {
 
   #adopt(cluster: FormedCluster): void {
     this.#adopting = true
-    this.#options.adopt(cluster).then(
-      () => {
-        this.#formed = cluster
-        this.#timer?.cancel()
-        this.#options.log.info('the cluster is formed', { cluster: cluster.clusterId })
-        const done = this.#done
-        this.#settled()
-        // The others wait for this word.
-        for (const { nodeId } of this.#options.peers) {
-          if (nodeId !== this.#options.self.nodeId) this.#sayTo(nodeId)
-        }
-        done?.(cluster)
-      },
-      (error: unknown) => {
-        this.#fail(
-          `the cluster could not be written down: ${error instanceof Error ? error.message : String(error)}`,
-        )
-      },
-    )
+    void this.#makeOwn(cluster)
+  }
+
+  async #makeOwn(cluster: FormedCluster): Promise<void> {
+    try {
+      await this.#options.adopt(cluster)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#fail(`the cluster could not be written down: ${why}`)
+      return
+    }
+    this.#formed = cluster
+    this.#timer?.cancel()
+    this.#options.log.info('the cluster is formed', { cluster: cluster.clusterId })
+    // The others wait for this word.
+    for (const { nodeId } of this.#options.peers) {
+      if (nodeId !== this.#options.self.nodeId) this.#sayTo(nodeId)
+    }
+    const done = this.#done
+    this.#settled()
+    done?.(cluster)
   }
 
   #fail(message: string): void {

@@ -8,8 +8,8 @@
 import { asLeaderEpoch, asLogId, asOffset, type LogId, type Offset } from '../base/brand.ts'
 import type { EpochStart } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
-import { Reader } from '../protocol/reader.ts'
-import { Writer } from '../protocol/writer.ts'
+import type { Reader } from '../protocol/reader.ts'
+import type { Writer } from '../protocol/writer.ts'
 import type { BatchRef, Message } from '../raft/messages.ts'
 import { summarizeBatch, wholeBatchBytesAt, type BatchSummary } from '../records/batch-header.ts'
 
@@ -43,7 +43,7 @@ const KINDS = {
   'higher-term': 13,
 } as const satisfies { readonly [K in Message['kind']]: number }
 
-const KIND_OF = new Map<number, Message['kind']>(
+const KIND_OF: ReadonlyMap<number, Message['kind']> = new Map<number, Message['kind']>(
   Object.entries(KINDS).map(([kind, id]) => [id, kind as Message['kind']]),
 )
 

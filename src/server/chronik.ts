@@ -14,6 +14,7 @@ import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { MultiRaft } from '../multiraft/multiraft.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { RaftLogHost } from '../replicated/raft-log-host.ts'
+import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
 import { AdminHttp } from './admin-http.ts'
@@ -183,17 +184,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   })
   dropOrphans(store, controller)
   broker.serve()
-  http?.setCluster(
-    new NodeClusterAdmin({
-      nodeId,
-      metadata: controller,
-      cluster: broker.cluster,
-      partitions: broker.partitions,
-      controllerEpoch: () => log.role.epoch,
-      facts: () => factsOfThisNode(options, http.address),
-      moves: MOVES_ALONE,
-    }),
-  )
+  http?.setCluster(clusterAdmin({ options, nodeId, controller, broker, log, http: http.address }))
   http?.setReadiness(() => ({ ready: true }))
   closing.add('readiness', () => http?.setReadiness(() => ({ ready: false, reason: 'stopping' })))
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
@@ -210,6 +201,26 @@ function controllerLink({ calls }: MultiRaft): ControllerLink {
     call: (to, body) => calls.call(to, CONTROLLER_METHOD, body, CONTROLLER_CALL_MS_MAX),
     onCall: (handler) => calls.handle(CONTROLLER_METHOD, handler),
   }
+}
+
+function clusterAdmin(parts: {
+  readonly options: ChronikOptions
+  readonly nodeId: NodeId
+  readonly controller: MetadataView
+  readonly broker: Broker
+  readonly log: ReplicatedLog
+  readonly http: NetAddress
+}): NodeClusterAdmin {
+  const { options, nodeId, controller, broker, log, http } = parts
+  return new NodeClusterAdmin({
+    nodeId,
+    metadata: controller,
+    cluster: broker.cluster,
+    partitions: broker.partitions,
+    controllerEpoch: () => log.role.epoch,
+    facts: () => factsOfThisNode(options, http),
+    moves: MOVES_ALONE,
+  })
 }
 
 function factsOfThisNode(options: ChronikOptions, http: NetAddress): PeerFacts {
