@@ -31,12 +31,17 @@ export function banner(facts: BannerFacts): string {
   ]
   const bootstrap = facts.listeners[0]?.advertised
   if (!facts.hints || bootstrap === undefined) return head.join('\n')
-  const hints = quickstarts(hostPort(bootstrap)).flatMap(({ client, needs, text }) => [
+  return [...head, '', ...pasteLines(hostPort(bootstrap))].join('\n')
+}
+
+/** `bootstrap` is `host:port`, or several with commas. */
+export function pasteLines(bootstrap: string): string[] {
+  const hints = quickstarts(bootstrap).flatMap(({ client, needs, text }) => [
     '',
     `# ${titles[client]} (needs: ${needs})`,
     text,
   ])
-  return [...head, '', 'Lines to paste into another terminal:', ...hints, ''].join('\n')
+  return ['Lines to paste into another terminal:', ...hints, '']
 }
 
 const titles = { kcat: 'kcat', python: 'Python', node: 'Node', java: 'Java' } as const

@@ -12,6 +12,11 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   { name: 'start', summary: 'run a node', load: () => import('./commands/start.ts') },
+  {
+    name: 'dev',
+    summary: 'run a whole cluster on this machine',
+    load: () => import('./commands/dev.ts'),
+  },
   { name: 'topic', summary: 'manage topics', load: () => import('./commands/topic.ts') },
   { name: 'group', summary: 'show consumer groups', load: () => import('./commands/group.ts') },
   {

@@ -14,7 +14,7 @@ export interface Quickstart {
 
 export const QUICKSTART_TOPIC = 'quickstart'
 
-/** `bootstrap` is `host:port` as a client is told it. */
+/** `bootstrap` is `host:port` as a client is told it, or several with commas. */
 export function quickstarts(bootstrap: string): readonly Quickstart[] {
   return [kcat(bootstrap), python(bootstrap), nodeJs(bootstrap), java(bootstrap)]
 }
@@ -49,6 +49,10 @@ function python(bootstrap: string): Quickstart {
 }
 
 function nodeJs(bootstrap: string): Quickstart {
+  const brokers = bootstrap
+    .split(',')
+    .map((address) => `'${address}'`)
+    .join(', ')
   const message = `{ topic: '${QUICKSTART_TOPIC}', messages: [{ value: 'hello from Node' }] }`
   return {
     client: 'node',
@@ -58,7 +62,7 @@ function nodeJs(bootstrap: string): Quickstart {
     text: lines(
       'node --input-type=module -e "',
       `import { Kafka, logLevel } from 'kafkajs'`,
-      `const kafka = new Kafka({ brokers: ['${bootstrap}'], logLevel: logLevel.ERROR })`,
+      `const kafka = new Kafka({ brokers: [${brokers}], logLevel: logLevel.ERROR })`,
       'const producer = kafka.producer()',
       'await producer.connect()',
       `console.log(await producer.send(${message}))`,

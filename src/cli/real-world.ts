@@ -4,7 +4,7 @@
 import { flushCompileCache } from 'node:module'
 import type { RunningNode, StartWorld } from './commands/start.ts'
 import { readSecretFile } from '../env/node/secret-file.ts'
-import { onSignal } from '../env/node/signals.ts'
+import { onInputEnd, onSignal } from '../env/node/signals.ts'
 import { terminalAsk } from './ask.ts'
 
 /** After the first clients have connected. */
@@ -46,6 +46,7 @@ export function realWorld(): StartWorld {
       }
     },
     signals: { on: (listener) => onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], listener) },
+    inputEnd: { on: (listener) => onInputEnd(() => listener('end of input')) },
     exitNow: (code) => process.exit(code),
     print: (text) => void process.stdout.write(`${text}\n`),
     say: (text) => void process.stderr.write(`chronik: ${text}\n`),

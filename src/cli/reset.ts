@@ -21,28 +21,55 @@ export interface ResetWorld {
   readonly say: (text: string) => void
 }
 
-export async function resetData(directory: string, disk: Disk, world: ResetWorld): Promise<void> {
+/** A directory whose content goes, and what it may hold. */
+export interface ResetPart {
+  readonly path: string
+  readonly isOurs: (name: string) => boolean
+}
+
+/** Whether `name` is of those that a node keeps at the top of its directory. */
+export function isOfNode(name: string): boolean {
+  return OURS.test(name)
+}
+
+export function resetData(directory: string, disk: Disk, world: ResetWorld): Promise<void> {
+  return resetParts(directory, [{ path: directory, isOurs: isOfNode }], disk, world)
+}
+
+/** Empties `directory`, whose parts are itself and those below it in which nodes may run. All of it or nothing. */
+export async function resetParts(
+  directory: string,
+  parts: readonly ResetPart[],
+  disk: Disk,
+  world: ResetWorld,
+): Promise<void> {
   const names = await namesIn(directory, disk)
   if (names.length === 0) {
     world.say(`nothing to reset: ${directory} holds no data`)
     return
   }
-  const foreign = names.find((name) => !OURS.test(name))
-  if (foreign !== undefined) {
-    throw new Failure(`${directory} holds ${foreign}, which is not a node's; nothing was deleted`)
+  for (const { path, isOurs } of parts) {
+    const foreign = (await namesIn(path, disk)).find((name) => !isOurs(name))
+    if (foreign === undefined) continue
+    throw new Failure(`${path} holds ${foreign}, which is not a node's; nothing was deleted`)
   }
   if (!world.sure) await askFirst(directory, world)
-  const lock = await disk.lock(`${directory}/${LOCK_FILE}`).catch((error: unknown) => {
-    if (!(error instanceof DiskError) || error.code !== 'LOCKED') throw error
-    throw new Failure(`a node is running on ${directory}; stop it first. Nothing was deleted`)
-  })
+  const locks: { release(): Promise<void> }[] = []
   try {
+    for (const { path } of parts) locks.push(await lockFor(path, disk))
     for (const name of names) await remove(`${directory}/${name}`, disk)
     await disk.syncDirectory(directory)
   } finally {
-    await lock.release()
+    for (const lock of locks) await lock.release()
   }
   world.say(`deleted all data in ${directory}`)
+}
+
+function lockFor(path: string, disk: Disk): Promise<{ release(): Promise<void> }> {
+  return disk.lock(`${path}/${LOCK_FILE}`).catch((error: unknown) => {
+    if (!(error instanceof DiskError) || error.code !== 'LOCKED') throw error
+    throw new Failure(`a node is running on ${path}; stop it first. Nothing was deleted`)
+  })
 }
 
 async function askFirst(directory: string, world: ResetWorld): Promise<void> {

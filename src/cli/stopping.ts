@@ -20,6 +20,12 @@ export const REPEAT_MS = 300
 /** A clean stop that takes longer is cut short. */
 export const STOP_MS_MAX = 1_800
 
+export interface Stoppable {
+  stop(): Promise<void>
+  /** Resolves with what is wrong when there is no use in going on. */
+  readonly failed?: Promise<Error>
+}
+
 /** Starts the node, waits for a signal, stops it. A signal that comes before it has started ends the process at once. */
 export async function runUntilStopped(
   world: {
@@ -28,7 +34,7 @@ export async function runUntilStopped(
     readonly say: (text: string) => void
   },
   env: Pick<Env, 'clock' | 'timers'>,
-  start: () => Promise<{ stop(): Promise<void> }>,
+  start: () => Promise<Stoppable>,
 ): Promise<void> {
   let firstAtMs: number | undefined
   let started = false
@@ -47,8 +53,8 @@ export async function runUntilStopped(
   try {
     const node = await start()
     started = true
-    const signal = await request.promise
-    world.say(`stopping (${signal}) …`)
+    const reason = await Promise.race([request.promise, ...(node.failed ? [node.failed] : [])])
+    if (typeof reason === 'string') world.say(`stopping (${reason}) …`)
     const deadline = env.timers.after(STOP_MS_MAX, () => {
       world.say(
         `not stopped after ${STOP_MS_MAX} ms, so ending the process; acknowledged data is safe`,
@@ -57,6 +63,7 @@ export async function runUntilStopped(
     })
     await node.stop()
     deadline.cancel()
+    if (typeof reason !== 'string') throw reason
   } finally {
     off()
   }

@@ -51,6 +51,13 @@ class FakeWorld implements StartWorld {
       return () => void (this.#listener = undefined)
     },
   }
+  readonly inputEnd = {
+    on: (listener: (signal: string) => void) => {
+      this.endInput = () => listener('end of input')
+      return () => void (this.endInput = undefined)
+    },
+  }
+  endInput: (() => void) | undefined
   readonly exitNow = (code: 0 | 1): never => {
     this.exitCode = code
     throw new Exit(code)
@@ -264,6 +271,20 @@ describe('signals', () => {
     assert.equal(world.exitCode, 1)
     assert.ok(world.said.some((text) => text.includes('second signal')))
   })
+})
+
+test('stops when its input ends, where asked to', async () => {
+  const world = new FakeWorld()
+  world.onStarted = () => world.endInput?.()
+  assert.equal((await run(world, '--stop-with-stdin')).code, 0)
+  assert.deepEqual(world.said, ['stopping (end of input) …', 'stopped'])
+  const other = new FakeWorld()
+  other.onStarted = () => {
+    assert.equal(other.endInput, undefined)
+    other.signal('SIGTERM')
+  }
+  await run(other)
+  assert.deepEqual(other.said, ['stopping (SIGTERM) …', 'stopped'])
 })
 
 describe('reset', () => {

@@ -7,6 +7,7 @@ import { banner } from '../banner.ts'
 import { usage } from '../failure.ts'
 import { clusterOptions, type SecretReader } from '../cluster-secret.ts'
 import { readConfigFile } from '../options-file.ts'
+import { absolutePath } from '../paths.ts'
 import { gather } from '../options-gather.ts'
 import type { Address } from '../options-listeners.ts'
 import { type NodeOptions, type StartOptions, startOptions } from '../options-start.ts'
@@ -32,6 +33,8 @@ export interface StartWorld {
   readonly readSecret: SecretReader
   readonly startNode: (options: NodeOptions, env: Env) => Promise<RunningNode>
   readonly signals: Signals
+  /** Tells of the end of standard input as of a signal. */
+  readonly inputEnd: Signals
   readonly exitNow: ExitNow
   readonly print: (text: string) => void
   /** For the person at the terminal, beside the log. */
@@ -53,6 +56,7 @@ interface Given {
   readonly config?: string
   readonly set: readonly string[]
   readonly hints?: boolean
+  readonly stopWithStdin?: boolean
   readonly reset?: boolean
   readonly yes?: boolean
   /** By the camel-case name of a setting's flag. */
@@ -81,6 +85,7 @@ export function startCommand(world: StartWorld): Command {
       ).argParser(collect),
     )
     .option('--hints', 'print lines to paste for several clients')
+    .option('--stop-with-stdin', 'stop when standard input ends, so with whoever started the node')
     .option('--reset', 'delete all data of the node first, after asking')
     .option('--yes', 'with --reset: do not ask')
     .addHelpText('after', helpEnd)
@@ -102,7 +107,8 @@ async function start(given: Given, world: StartWorld): Promise<void> {
   }
   const kept = await holdsData(options.dataDir, env.disk)
   warnOfOpenListeners(options, world)
-  await runUntilStopped(world, env, async () => {
+  const signals = given.stopWithStdin === true ? both(world.signals, world.inputEnd) : world.signals
+  await runUntilStopped({ ...world, signals }, env, async () => {
     const node = await world.startNode(options, env).catch(async (error: unknown) => {
       throw explainStartFailure(await realReason(error, options, env), options)
     })
@@ -123,7 +129,7 @@ async function readOptions(given: Given, world: StartWorld): Promise<NodeOptions
     path === undefined
       ? undefined
       : await readConfigFile(
-          absolute(path, world),
+          absolutePath(path, world),
           (await world.makeEnv({ level: 'warn', json: false })).disk,
         )
   const options = startOptions(
@@ -137,14 +143,23 @@ async function readOptions(given: Given, world: StartWorld): Promise<NodeOptions
   const { nodeId, cluster, dataDir } = options
   return {
     ...options,
-    dataDir: absolute(dataDir, world),
+    dataDir: absolutePath(dataDir, world),
     cluster:
       cluster === undefined
         ? undefined
         : await clusterOptions(nodeId, cluster, {
             ...world,
-            absolute: (file) => absolute(file, world),
+            absolute: (file) => absolutePath(file, world),
           }),
+  }
+}
+
+function both(one: Signals, other: Signals): Signals {
+  return {
+    on: (listener) => {
+      const offs = [one.on(listener), other.on(listener)]
+      return () => offs.forEach((off) => off())
+    },
   }
 }
 
@@ -156,16 +171,6 @@ function warnOfOpenListeners(options: NodeOptions, world: StartWorld): void {
     `warning: ${open.join(' and ')} can be reached from outside this machine, and there is no TLS, SASL or ACL yet: ` +
       'whoever connects can read, write and delete everything',
   )
-}
-
-function absolute(path: string, world: StartWorld): string {
-  const joined = path.startsWith('/') ? path : `${world.workingDirectory}/${path}`
-  const parts: string[] = []
-  for (const part of joined.split('/')) {
-    if (part === '..') parts.pop()
-    else if (part !== '' && part !== '.') parts.push(part)
-  }
-  return `/${parts.join('/')}`
 }
 
 /** As commander names the value of a flag: `--data-dir` is `dataDir`. */

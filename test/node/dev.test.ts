@@ -1,0 +1,99 @@
+// `chronik dev` as processes: one command runs the nodes, and whatever happens to it, no node is left behind.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { freePorts } from '../../src/env/node/testing/free-ports.ts'
+import { isGone } from '../../src/env/node/testing/process-state.ts'
+import { killAll, NodeProcess, root, withoutRunner } from './node-process.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'chronik-dev-'))
+after(() => {
+  killAll()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const chronik = join(root, 'bin', 'chronik')
+const NODES = 1
+
+interface Dev {
+  readonly process: NodeProcess
+  readonly directory: string
+  readonly kafka: string
+}
+
+async function startDev(name: string, ...args: readonly string[]): Promise<Dev> {
+  const base = await freePorts(3 * NODES)
+  const directory = join(folder, name)
+  const ports = [
+    ...['--kafka-port', String(base), '--raft-port', String(base + NODES)],
+    ...['--http-port', String(base + 2 * NODES)],
+  ]
+  const process = new NodeProcess(
+    chronik,
+    ['dev', '--nodes', String(NODES), '--data-dir', directory, ...ports, ...args],
+    { group: true },
+  )
+  await process.ready()
+  return { process, directory, kafka: `127.0.0.1:${base}` }
+}
+
+async function tell({ directory }: Dev, ...args: readonly string[]): Promise<string> {
+  const all = ['dev', ...args, '--data-dir', directory]
+  const { stdout } = await promisify(execFile)(chronik, all, { env: withoutRunner(process.env) })
+  return stdout
+}
+
+async function pids(dev: Dev): Promise<number[]> {
+  const { nodes } = JSON.parse(await tell(dev, 'status', '--json')) as {
+    nodes: { pid: number | null }[]
+  }
+  return nodes.flatMap(({ pid }) => (pid === null ? [] : [pid]))
+}
+
+async function allGone(left: readonly number[], withinMs: number): Promise<void> {
+  const untilMs = performance.now() + withinMs
+  for (const pid of left) {
+    while (!(await isGone(pid))) {
+      assert.ok(performance.now() < untilMs, `process ${pid} is left after ${withinMs} ms`)
+      await sleep(20)
+    }
+  }
+}
+
+test('Ctrl-C stops all of it within 2 s; the data stays', { timeout: 60_000 }, async () => {
+  const dev = await startDev('kept')
+  const left = await pids(dev)
+  assert.equal(left.length, NODES)
+  const startedMs = performance.now()
+  assert.deepEqual(await dev.process.stop('SIGINT'), { code: 0, signal: null })
+  assert.ok(performance.now() - startedMs < 2000, 'stopping took too long')
+  await allGone(left, 0)
+  const again = await startDev('kept')
+  assert.match(again.process.stdout, /kept from an earlier start/)
+  assert.deepEqual(await again.process.stop('SIGTERM'), { code: 0, signal: null })
+})
+
+test(
+  'nodes end when their supervisor is killed, and it can start again',
+  { timeout: 60_000 },
+  async () => {
+    for (const paused of [false, true]) {
+      const dev = await startDev(`orphans-${paused}`)
+      const left = await pids(dev)
+      if (paused) await tell(dev, 'pause', '1')
+      // The supervisor alone, not its group.
+      process.kill(dev.process.child.pid ?? assert.fail('no pid'), 'SIGKILL')
+      const again = await new NodeProcess(chronik, dev.process.child.spawnargs.slice(1), {
+        group: true,
+      }).ready()
+      await allGone(left, 0)
+      await again.stop()
+    }
+  },
+)
