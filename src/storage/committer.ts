@@ -9,10 +9,18 @@ import { crc32c } from '../base/crc32c.ts'
 import type { Env } from '../env/env.ts'
 import type { Frame, JournalWriter } from './journal-writer.ts'
 import { RECORD_BYTES_MAX, type JournalRecord } from './journal-record.ts'
+import { compoundBytes, FILES_FOLLOW, isAsItWas, opBytes } from './op-rules.ts'
 import type { JournalSlots } from './journal-slots.ts'
 import type { Log } from './log.ts'
-import { leadingAppends } from './log.ts'
-import type { AppendOp, InstallOp, LogOp, Mark, TruncateOp } from './log-op.ts'
+import {
+  leadingAppends,
+  type AppendOp,
+  type InstallOp,
+  type LogOp,
+  type Mark,
+  type ReplaceOp,
+  type TruncateOp,
+} from './log-op.ts'
 import type { Piece } from './log-state.ts'
 import type { NodeState } from './node-state.ts'
 import type { HardState } from './store.ts'
@@ -32,22 +40,6 @@ export interface CommitHooks {
   /** After each group. */
   committed(logs: Iterable<Log>): void
 }
-
-/** Which operations wait for whoever works on the log's files, and are followed by work on them. */
-const FILES_FOLLOW: { readonly [K in LogOp['kind']]: boolean } = {
-  create: false,
-  append: false,
-  'epoch-start': false,
-  truncate: true,
-  install: true,
-  'log-start': true,
-  drop: true,
-  marker: false,
-}
-
-/** Id and folder of a log, encoded. */
-const NAME_BYTES_MAX = 1024
-const EPOCH_BYTES = 12
 
 interface Touched {
   marks: number
@@ -163,20 +155,22 @@ export class Committer {
         this.#ready.add(log)
         return true
       }
-      if (FILES_FOLLOW[op.kind] && log.filesBusy) return true
+      const filesTaken = log.filesBusy || log.swapping !== undefined
+      if (FILES_FOLLOW[op.kind] && filesTaken) return true
       if (op.kind === 'truncate' && !this.#resolved(log)) return true
       if (op.kind === 'create' && !op.isFree()) return true
       const opened: boolean = compound || op.kind === 'truncate'
       if (op.kind === 'truncate' && !this.#compoundFits(group, log)) return this.#stall(log, group)
       if (!opened && !this.#fits(group, log, op)) return this.#stall(log, group, op)
       log.queue.shift()
-      this.#take(group, log, op)
+      if (op.kind === 'replace') this.#takeReplace(group, log, op, compound)
+      else this.#take(group, log, op)
       compound = opened
     }
     return true
   }
 
-  #take(group: Group, log: Log, op: LogOp): void {
+  #take(group: Group, log: Log, op: Exclude<LogOp, ReplaceOp>): void {
     const { incarnation } = log
     switch (op.kind) {
       case 'create':
@@ -261,6 +255,33 @@ export class Committer {
     log.cleanup.cut = undefined
     this.#filesFollow(group, log)
     this.#add(group, log, { type: 'install', incarnation: log.incarnation, ...op.to })
+  }
+
+  /** Behind a truncation in one frame it is left out: what the truncation's place was found in is the old file. */
+  #takeReplace(group: Group, log: Log, op: ReplaceOp, compound: boolean): void {
+    const first = op.replaced[0]
+    const last = op.replaced.at(-1)
+    if (compound || first === undefined || last === undefined || !isAsItWas(log, op)) {
+      op.done(false)
+      return
+    }
+    for (const { baseOffset } of op.replaced.slice(1)) log.cleanup.remove.add(baseOffset)
+    log.cleanup.swap = op
+    const { promise: done, resolve: end } = Promise.withResolvers<void>()
+    log.swapping = { base: first.baseOffset, done, end }
+    this.#filesFollow(group, log)
+    const { revision, bytes, crc, maxTimestampMs, tombstonesRemovedBelow } = op
+    this.#add(group, log, {
+      type: 'replace',
+      incarnation: log.incarnation,
+      base: first.baseOffset,
+      end: last.endOffset,
+      revision,
+      bytes,
+      crc,
+      maxTimestampMs,
+      tombstonesRemovedBelow,
+    })
   }
 
   #noteRemoved(log: Log, offset: number): void {
@@ -419,32 +440,6 @@ export class Committer {
     }
     for (const reached of group.markers) reached()
     this.#hooks.committed(group.touched.keys())
-  }
-}
-
-/** What of the log goes into one frame with a truncation at its queue's front: bytes of records and of data. */
-function compoundBytes(log: Log): [number, number] {
-  let meta = 0
-  let data = 0
-  for (const op of log.queue) {
-    const bytes = opBytes(log, op)
-    meta += bytes[0]
-    data += bytes[1]
-  }
-  return [meta, data]
-}
-
-/** What an operation takes at most in a frame: bytes of records and of data. */
-function opBytes(log: Log, op: LogOp): [number, number] {
-  switch (op.kind) {
-    case 'append':
-      return [RECORD_BYTES_MAX, op.piece.bytes]
-    case 'create':
-      return [RECORD_BYTES_MAX + NAME_BYTES_MAX + log.descriptor.length, 0]
-    case 'install':
-      return [RECORD_BYTES_MAX + EPOCH_BYTES * op.to.epochs.length, 0]
-    default:
-      return [RECORD_BYTES_MAX, 0]
   }
 }
 

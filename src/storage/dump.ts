@@ -122,8 +122,9 @@ function* dumpLog(log: LogState): Generator<string> {
   ].join('  ')
   yield `  epochs ${epochsText(log.epochs.entries)}`
   for (const segment of log.segments) {
-    const { baseOffset, endOffset, bytes, maxTimestampMs } = segment
-    yield `  segment ${baseOffset}..${endOffset}  ${bytes} bytes  max timestamp ${maxTimestampMs}`
+    const { baseOffset, endOffset, bytes, maxTimestampMs, revision } = segment
+    const written = revision === 0 ? '' : `  revision ${revision}`
+    yield `  segment ${baseOffset}..${endOffset}  ${bytes} bytes  max timestamp ${maxTimestampMs}${written}`
   }
   for (const piece of log.tail) {
     const { place } = piece.blob
@@ -159,6 +160,12 @@ function recordLine({ record, place }: ReadRecord): string {
       ].join('  ')
     case 'truncate':
       return `truncate ${log}  to epoch ${record.epoch}, offset ${record.offset}`
+    case 'replace':
+      return [
+        `replace ${log}  offsets ${record.base}..${record.end}  revision ${record.revision}`,
+        `bytes ${record.bytes}  crc ${hex(record.crc)}`,
+        `tombstones removed below ${record.tombstonesRemovedBelow}`,
+      ].join('  ')
     case 'install':
       return `install ${log}  empty from ${record.logStart}, epochs ${epochsText(record.epochs)}`
     case 'log-start':

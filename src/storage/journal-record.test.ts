@@ -72,6 +72,17 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
     logStart: offset,
     epochs: fc.array(fc.record({ epoch, start: offset }), { maxLength: 20 }),
   }),
+  fc.record({
+    type: fc.constant('replace' as const),
+    incarnation: int,
+    base: offset,
+    end: offset,
+    revision: int,
+    bytes: int,
+    crc: u32,
+    maxTimestampMs: time,
+    tombstonesRemovedBelow: offset,
+  }),
   fc.record({ type: fc.constant('log-start' as const), incarnation: int, offset }),
 )
 

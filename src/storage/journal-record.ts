@@ -96,6 +96,21 @@ export interface LogStartRecord {
   readonly offset: Offset
 }
 
+/** Segments from `base` up to `end` are one now: its bytes are in the swap file of that revision, synced. */
+export interface ReplaceRecord {
+  readonly type: 'replace'
+  readonly incarnation: number
+  readonly base: Offset
+  /** Exclusive. */
+  readonly end: Offset
+  readonly revision: number
+  readonly bytes: number
+  readonly crc: number
+  readonly maxTimestampMs: number
+  /** Tombstones and transaction markers below it may be gone from the log now (law R10). */
+  readonly tombstonesRemovedBelow: Offset
+}
+
 export type JournalRecord =
   | CreateRecord
   | DropRecord
@@ -105,6 +120,7 @@ export type JournalRecord =
   | ExtentRecord
   | TruncateRecord
   | InstallRecord
+  | ReplaceRecord
   | LogStartRecord
 
 const TYPES: { readonly [K in JournalRecord['type']]: number } = {
@@ -118,6 +134,7 @@ const TYPES: { readonly [K in JournalRecord['type']]: number } = {
   truncate: 8,
   'log-start': 9,
   install: 12,
+  replace: 13,
 }
 /** As version 1 of the journal had them: without a descriptor, and without `suspect`. */
 const OLD_CREATE = 1
@@ -173,6 +190,15 @@ export function encodeRecord(out: ByteWriter, record: JournalRecord): void {
       out.i64(record.logStart)
       encodeEpochs(out, record.epochs)
       return
+    case 'replace':
+      out.i64(record.base)
+      out.i64(record.end)
+      out.i64(record.revision)
+      out.i64(record.bytes)
+      out.u32(record.crc)
+      out.i64(record.maxTimestampMs)
+      out.i64(record.tombstonesRemovedBelow)
+      return
     case 'log-start':
       out.i64(record.offset)
   }
@@ -227,6 +253,8 @@ export function decodeRecord(input: ByteReader): JournalRecord {
         logStart: asOffset(input.i64()),
         epochs: decodeEpochs(input),
       }
+    case TYPES.replace:
+      return decodeReplace(input, incarnation)
     case TYPES['log-start']:
       return { type: 'log-start', incarnation, offset: asOffset(input.i64()) }
     default:
@@ -263,6 +291,20 @@ function decodeExtent(input: ByteReader, incarnation: number): ExtentRecord {
     crc: input.u32(),
     maxTimestampMs: input.i64(),
     firstTimestampMs: input.i64(),
+  }
+}
+
+function decodeReplace(input: ByteReader, incarnation: number): ReplaceRecord {
+  return {
+    type: 'replace',
+    incarnation,
+    base: asOffset(input.i64()),
+    end: asOffset(input.i64()),
+    revision: input.i64(),
+    bytes: input.i64(),
+    crc: input.u32(),
+    maxTimestampMs: input.i64(),
+    tombstonesRemovedBelow: asOffset(input.i64()),
   }
 }
 

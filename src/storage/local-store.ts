@@ -16,6 +16,8 @@ import { Maintenance } from './maintenance.ts'
 import type { NodeState } from './node-state.ts'
 import type { StoreEnv, StoreOptions } from './options.ts'
 import type { Recovered } from './recovery.ts'
+import type { SegmentDamage } from './find-damage.ts'
+import { Repairs } from './repair.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SnapshotFiles } from './snapshots.ts'
@@ -52,6 +54,7 @@ export class LocalStore implements Store {
   readonly #committer: Committer
   readonly #maintenance: Maintenance
   readonly #space: Space
+  readonly #repairs: Repairs
   readonly #host: LogHost
   readonly #logs = new Map<LogId, Log>()
   /** Dropped logs whose drop is not durable yet. */
@@ -86,6 +89,10 @@ export class LocalStore implements Store {
     this.#indexes = new IndexStore(disk, this.#files, env.log)
     this.#segments = new SegmentWriter(disk, this.#files, this.#logsDirectory)
     this.#cache = new TailCache(options.tailCacheBytes)
+    this.#repairs = new Repairs({
+      disk,
+      ensureDirectory: (path) => this.#segments.ensureDirectory(path),
+    })
     const reader = new SegmentReader(this.#files, this.#indexes)
     this.#reads = new LogReads(reader)
     this.#space = new Space({
@@ -137,9 +144,10 @@ export class LocalStore implements Store {
       wake: (log) => this.#committer.wake(log),
       admit: (bytes) => this.#space.admit(bytes),
       queued: (bytes) => this.#space.queued(bytes),
+      repair: (log, batches, summary) => this.#repairs.repair(log, batches, summary),
     }
     for (const state of this.#state.logs.values()) {
-      this.#adopt(state, recovered.damaged.get(state.incarnation))
+      this.#adopt(state, recovered.damaged.get(state.incarnation) ?? [])
     }
   }
 
@@ -228,6 +236,7 @@ export class LocalStore implements Store {
   }
 
   async #close(): Promise<void> {
+    await this.#repairs.close()
     await this.flush()
     this.#maintenance.stopWritebacks()
     const dirty = [...this.#logs.values()].filter((log) => log.state.tail.length > 0)
@@ -278,9 +287,9 @@ export class LocalStore implements Store {
     })
   }
 
-  #adopt(state: LogState, damage: string | undefined): void {
+  #adopt(state: LogState, damage: readonly SegmentDamage[]): void {
     const log = this.#newLog(state, true)
-    log.damaged = damage
+    for (const each of damage) log.damages.note(each)
     for (const { data, batches } of state.tail) {
       assert(data !== undefined && batches !== undefined, 'recovery loaded the tails')
       log.tail.append(data, batches)

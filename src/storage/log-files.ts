@@ -7,13 +7,13 @@ import type { Host, Logger } from '../env/env.ts'
 import { isDiskError, unlinkIfThere } from './files.ts'
 import type { FileCache } from './file-cache.ts'
 import type { IndexedSegment, IndexStore } from './index-store.ts'
-import type { Log } from './log.ts'
-import type { AppendOp, TruncateOp } from './log-op.ts'
+import type { Cleanup, Log } from './log.ts'
+import type { AppendOp, ReplaceOp, TruncateOp } from './log-op.ts'
 import type { Piece } from './log-state.ts'
 import { indexed } from './log-reads.ts'
 import type { NodeState } from './node-state.ts'
 import { StoreError } from './store.ts'
-import { segmentFile } from './segment-files.ts'
+import { segmentFile, swapFile } from './segment-files.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import {
   extentOf,
@@ -92,7 +92,7 @@ export class LogFiles {
 
   /** Whether `writeBack` may start now. */
   canWriteBack(log: Log): boolean {
-    if (log.filesBusy || log.direct || log.dropped || log.damaged !== undefined) return false
+    if (log.filesBusy || log.direct || log.dropped) return false
     // What was written last is still in the tail until its extents are journaled.
     if (log.extents.length > 0) return false
     return log.state.tail.length > 0 && log.filesBarrierLsn <= this.#hooks.durableLsn()
@@ -113,7 +113,15 @@ export class LogFiles {
     if (segment === undefined || log.resolving) return
     log.resolving = true
     void this.#run(async () => {
-      op.keptBytes = await this.#reader.positionOf(indexed(log, segment), offset)
+      const end = segment.endOffset
+      const found = await this.#reader.positionOf(indexed(log, segment), { offset, end })
+      op.keptBytes = found.position
+      // The truncation is accepted, so what it takes of the damage is gone; and so are those behind it.
+      if (found.damage !== undefined) {
+        log.damages.note(found.damage)
+        for (const next of log.queue)
+          if (next.kind === 'truncate') log.damages.truncate(next.to.offset)
+      }
       log.resolving = false
       this.#hooks.wake(log)
     })
@@ -125,10 +133,11 @@ export class LogFiles {
       void this.#run(() => this.#removeFolder(log.state.directory))
       return
     }
-    const { remove, cut } = log.cleanup
-    if (remove.size === 0 && cut === undefined) return
-    log.cleanup = { remove: new Set(), cut: undefined }
-    void this.#task(log, () => this.#cleanUp(log, remove, cut))
+    const { cleanup } = log
+    const { remove, cut, swap } = cleanup
+    if (remove.size === 0 && cut === undefined && swap === undefined) return
+    log.cleanup = { remove: new Set(), cut: undefined, swap: undefined }
+    void this.#task(log, () => this.#cleanUp(log, cleanup))
   }
 
   /** Resolves when no task is running. */
@@ -156,7 +165,9 @@ export class LogFiles {
 
   async #write(log: Log, pieces: readonly WritablePiece[]): Promise<boolean> {
     const last = log.state.segments.at(-1)
-    const parts = planParts(last, pieces, log.config)
+    // A damaged segment gets no more: it is to be written anew as it is.
+    const open = last !== undefined && log.damages.ofSegment(last.baseOffset) === undefined
+    const parts = planParts(open ? last : undefined, pieces, log.config)
     try {
       await this.#writer.write(log.path, parts)
     } catch (error) {
@@ -219,7 +230,8 @@ export class LogFiles {
     }
   }
 
-  async #cleanUp(log: Log, remove: ReadonlySet<Offset>, cut: Offset | undefined): Promise<void> {
+  async #cleanUp(log: Log, { remove, cut, swap }: Cleanup): Promise<void> {
+    if (swap !== undefined) await this.#swap(log, swap)
     for (const base of remove) {
       await this.#indexes.remove(log.path, base)
       const path = segmentFile(log.path, base, 'log')
@@ -229,8 +241,29 @@ export class LogFiles {
     const segment = log.state.segments.find((s) => s.baseOffset === cut)
     if (segment === undefined) return
     const { bytes, baseOffset } = segment
-    await this.#files.use(segmentFile(log.path, baseOffset, 'log'), (file) => file.truncate(bytes))
+    try {
+      const path = segmentFile(log.path, baseOffset, 'log')
+      await this.#files.use(path, (file) => file.truncate(bytes))
+    } catch (error) {
+      if (!isDiskError(error, 'ENOENT')) throw error
+      // What is missing is known as damage, and need not be cut.
+    }
     await this.#indexes.cut(log.path, baseOffset, bytes)
+  }
+
+  /** The record is durable: the new file takes its place. Whoever read the old one meanwhile reads again. */
+  async #swap(log: Log, op: ReplaceOp): Promise<void> {
+    const base = op.replaced[0]!.baseOffset
+    const path = segmentFile(log.path, base, 'log')
+    await this.#disk.rename(swapFile(log.path, base, op.revision), path)
+    await this.#disk.syncDirectory(log.path)
+    await this.#files.forget(path)
+    await this.#indexes.remove(log.path, base)
+    for (const { baseOffset } of op.replaced) log.damages.healed(baseOffset)
+    log.truncations++
+    log.swapping?.end()
+    log.swapping = undefined
+    op.done(true)
   }
 
   /** Runs alone on the log's files; the log is woken afterwards. */

@@ -2,6 +2,7 @@
 
 import type { LeaderEpoch, Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
+import type { SegmentState } from './log-state.ts'
 import type { WritablePiece } from './segment-writer.ts'
 import type { InstallPoint } from './store.ts'
 
@@ -48,6 +49,22 @@ export interface LogStartOp extends Mark {
   readonly offset: Offset
 }
 
+/** Segments get another file, written and synced already. Does nothing if they are no longer what it was written from. */
+export interface ReplaceOp {
+  readonly kind: 'replace'
+  /** As they were, in order. */
+  readonly replaced: readonly SegmentState[]
+  readonly revision: number
+  readonly bytes: number
+  readonly crc: number
+  readonly maxTimestampMs: number
+  readonly tombstonesRemovedBelow: Offset
+  /** Told once the file is in its place, or at once where it does not count. */
+  readonly done: (counts: boolean) => void
+}
+
+export type Replacement = Omit<ReplaceOp, 'kind' | 'done'>
+
 export interface DropOp {
   readonly kind: 'drop'
 }
@@ -65,5 +82,16 @@ export type LogOp =
   | TruncateOp
   | InstallOp
   | LogStartOp
+  | ReplaceOp
   | DropOp
   | MarkerOp
+
+/** The queue's leading appends: what could be written to a segment together. */
+export function leadingAppends(queue: readonly LogOp[]): AppendOp[] {
+  const appends: AppendOp[] = []
+  for (const op of queue) {
+    if (op.kind !== 'append') break
+    appends.push(op)
+  }
+  return appends
+}

@@ -5,9 +5,9 @@ import { baseOffsetAt, batchesIn, leaderEpochAt } from '../records/batch-header.
 import type { IndexedSegment } from './index-store.ts'
 import type { Log } from './log.ts'
 import type { SegmentState } from './log-state.ts'
-import type { ReadHint, SegmentReader } from './segment-reader.ts'
+import { isDamage, type ReadHint, type SegmentReader } from './segment-reader.ts'
+import type { SegmentDamage } from './find-damage.ts'
 import { StoreError, type ReadRequest, type SegmentInfo, type StoredBytes } from './store.ts'
-import { isDiskError } from './files.ts'
 
 const HINTS_PER_LOG = 8
 const HINTS_MAX = 4096
@@ -33,7 +33,11 @@ export class LogReads {
     const below = request.below < log.end.offset ? request.below : log.end.offset
     if (from >= below) return { chunks: [], bytes: 0, next: from }
     const bounded = { from, below, maxBytes: request.maxBytes }
-    return log.tail.read(bounded) ?? this.#readFile(log, bounded)
+    const inMemory = log.tail.read(bounded)
+    if (inMemory !== undefined) return inMemory
+    const damage = log.damages.at(from)
+    if (damage !== undefined) throw damaged(log, damage)
+    return this.#readFile(log, bounded)
   }
 
   async seekTimestamp(log: Log, timestampMs: number, below: Offset): Promise<Offset | undefined> {
@@ -44,7 +48,11 @@ export class LogReads {
       for (const segment of log.state.segments.slice()) {
         if (segment.maxTimestampMs < timestampMs || segment.baseOffset >= memoryFrom) continue
         if (segment.endOffset <= log.logStart || segment.baseOffset >= log.cleanBelow) continue
-        found = await this.#reader.seekTimestamp(indexed(log, segment), timestampMs, log.logStart)
+        if (log.swapping?.base === segment.baseOffset) {
+          await log.swapping.done
+          break
+        }
+        found = await this.#seekIn(log, segment, timestampMs)
         if (found !== undefined) break
       }
       if (log.truncations !== truncations) continue
@@ -53,6 +61,19 @@ export class LogReads {
       }
       if (found === undefined || found >= below) return undefined
       return found < log.logStart ? log.logStart : found
+    }
+  }
+
+  async #seekIn(log: Log, segment: SegmentState, timestampMs: number): Promise<Offset | undefined> {
+    const { truncations } = log
+    const known = log.damages.ofSegment(segment.baseOffset)
+    if (known !== undefined) throw damaged(log, known)
+    try {
+      return await this.#reader.seekTimestamp(indexed(log, segment), timestampMs, log.logStart)
+    } catch (error) {
+      if (!isDamage(error) || log.truncations !== truncations || log.dropped) throw error
+      const found = await this.#findDamage(log, segment)
+      throw found === undefined ? corrupt(log, segment, error) : damaged(log, found)
     }
   }
 
@@ -97,8 +118,12 @@ export class LogReads {
         throw new StoreError('corrupt', `offset ${request.from} of ${log.id} is in no segment`)
       }
       const wanted = { from: request.from, below: asOffset(below), maxBytes: request.maxBytes }
-      const result = await this.#tryRead(log, segment, wanted, truncations)
-      if (result !== undefined) return result
+      // Its file is about to be another one.
+      if (log.swapping?.base === segment.baseOffset) await log.swapping.done
+      else {
+        const result = await this.#tryRead(log, segment, wanted, truncations)
+        if (result !== undefined) return result
+      }
       // The log was cut or its start moved meanwhile: what was asked may be answered otherwise now.
       const again = this.read(log, request)
       if (!(again instanceof Promise)) return again
@@ -114,23 +139,40 @@ export class LogReads {
   ): Promise<StoredBytes | undefined> {
     const changed = (): boolean =>
       log.truncations !== truncations || log.dropped || request.from < log.logStart
+    const damage = log.damages.ofSegment(segment.baseOffset)
     try {
       const hint = this.#hint(log, segment, request.from)
-      const result = await this.#reader.read(indexed(log, segment), request, hint)
+      const result = await this.#reader.read(indexed(log, segment), request, { hint, damage })
       if (changed()) return undefined
       checkEpochs(log, result.read)
       this.#remember(log, result.hint)
       return result.read
     } catch (error) {
       if (changed()) return undefined
-      if (isDiskError(error, 'ENOENT') || isDiskError(error, 'EIO')) {
-        throw new StoreError(
-          'corrupt',
-          `segment ${segment.baseOffset} of ${log.id}: ${String(error)}`,
-        )
-      }
-      throw error
+      if (!isDamage(error)) throw error
+      const found = await this.#findDamage(log, segment)
+      if (changed()) return undefined
+      const more = found?.from !== damage?.from || found?.to !== damage?.to
+      // Nothing new was found: whatever it is, reading again would not help.
+      if (found === undefined || !more) throw corrupt(log, segment, error)
+      return undefined
     }
+  }
+
+  /** Looks through the whole segment, and says what it found to whoever listens. */
+  async #findDamage(log: Log, segment: SegmentState): Promise<SegmentDamage | undefined> {
+    const { truncations } = log
+    const { baseOffset, endOffset, bytes } = segment
+    const found = await this.#reader.findDamage(log.path, {
+      base: baseOffset,
+      end: endOffset,
+      bytes,
+      epochAt: (offset) => (offset < log.logStart ? undefined : log.epochs.epochAt(offset)),
+    })
+    if (found === undefined || log.truncations !== truncations || log.dropped) return undefined
+    const known = log.damages.ofSegment(baseOffset)
+    if (known?.from !== found.from || known.to !== found.to) log.damages.note(found)
+    return found
   }
 
   #hint(log: Log, segment: SegmentState, offset: Offset): ReadHint | undefined {
@@ -163,6 +205,15 @@ export function indexed(log: Log, segment: SegmentState): IndexedSegment {
     bytes: segment.bytes,
     intervalBytes: log.config.indexIntervalBytes,
   }
+}
+
+function damaged(log: Log, { from, to }: SegmentDamage): StoreError {
+  return new StoreError('corrupt', `offsets ${from} … ${to} of ${log.id} are damaged`)
+}
+
+function corrupt(log: Log, segment: SegmentState, error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  return new StoreError('corrupt', `segment ${segment.baseOffset} of ${log.id}: ${String(error)}`)
 }
 
 /** The leader epoch lies outside a batch's CRC; the epoch table says what it must be (law R1). */

@@ -18,6 +18,7 @@ import type {
   ExtentRecord,
   InstallRecord,
   JournalRecord,
+  ReplaceRecord,
   TruncateRecord,
 } from './journal-record.ts'
 import type { BatchSummary, HardState, LogConfig } from './store.ts'
@@ -117,6 +118,9 @@ export class LogState {
         return
       case 'install':
         this.#install(record)
+        return
+      case 'replace':
+        this.#replace(record)
         return
       case 'log-start':
         this.#advanceLogStart(record.offset)
@@ -241,6 +245,26 @@ export class LogState {
     this.endOffset = record.logStart
     this.epochs = new EpochTable(record.epochs)
     this.tombstonesRemovedBelow = asOffset(0)
+  }
+
+  #replace(record: ReplaceRecord): void {
+    const from = this.segments.findIndex((segment) => segment.baseOffset === record.base)
+    const to = this.segments.findIndex((segment) => segment.endOffset === record.end)
+    const first = this.segments[from]
+    assert(first !== undefined && to >= from, `no segments ${record.base} … ${record.end}`)
+    assert(record.bytes > 0, 'a segment has bytes')
+    this.segments.splice(from, to - from + 1, {
+      baseOffset: record.base,
+      endOffset: record.end,
+      bytes: record.bytes,
+      maxTimestampMs: record.maxTimestampMs,
+      firstTimestampMs: first.firstTimestampMs,
+      revision: record.revision,
+      indexed: false,
+    })
+    if (record.tombstonesRemovedBelow > this.tombstonesRemovedBelow) {
+      this.tombstonesRemovedBelow = record.tombstonesRemovedBelow
+    }
   }
 
   #advanceLogStart(offset: Offset): void {

@@ -12,15 +12,19 @@ import { asOffset, type LeaderEpoch, type LogId, type Offset } from '../base/bra
 import { NO_EPOCH, type EpochTable } from '../base/epoch-table.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import { leaderEpochAt } from '../records/batch-header.ts'
+import { detached, splitBatches } from './append-parts.ts'
 import type { CreateRecord } from './journal-record.ts'
 import { copyEpochs, type LogState } from './log-state.ts'
-import type { AppendOp, LogOp, Mark } from './log-op.ts'
+import type { LogOp, Mark, ReplaceOp, Replacement } from './log-op.ts'
+import { LogDamage } from './log-damage.ts'
+import { positionBelow } from './position-below.ts'
 import type { LogReads } from './log-reads.ts'
 import type { Extent, WritablePiece } from './segment-writer.ts'
 import type { LogTail } from './tail-cache.ts'
 import {
   StoreError,
   type BatchSummary,
+  type Damage,
   type HardState,
   type InstallPoint,
   type LogConfig,
@@ -38,10 +42,18 @@ export interface LogHost {
   /** Throws StoreError `storage-full` when `bytes` more can't be promised a place. */
   admit(bytes: number): void
   queued(bytes: number): void
+  repair(log: Log, batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset>
 }
 
-/** A piece this small is copied where it would keep a much larger buffer alive. */
-const COPY_BYTES_MAX = 64 * 1024
+/** What files must follow. */
+export interface Cleanup {
+  /** Segments that go. */
+  readonly remove: Set<Offset>
+  /** The one whose file is cut. */
+  cut: Offset | undefined
+  swap: ReplaceOp | undefined
+}
+
 /** Below every position that a log can have. */
 const NOTHING: Position = { epoch: NO_EPOCH, offset: asOffset(0) }
 
@@ -80,10 +92,11 @@ export class Log implements StoredLog {
   /** Files may be written once the journal is durable up to here: a truncation or log start before it must hold. */
   filesBarrierLsn = 0
   /** Files to remove or cut, once `filesBarrierLsn` is durable. */
-  cleanup: { readonly remove: Set<Offset>; cut: Offset | undefined } = {
-    remove: new Set(),
-    cut: undefined,
-  }
+  cleanup: Cleanup = { remove: new Set(), cut: undefined, swap: undefined }
+  /** A replacement that is journaled: its file is not in its place yet. */
+  swapping:
+    | { readonly base: Offset; readonly done: Promise<void>; readonly end: () => void }
+    | undefined
   /** Appends go to the journal whatever their size: the file system refused a segment write. */
   inlineOnly = false
   /** Pieces in journal files up to this sequence are to be copied forward. */
@@ -101,8 +114,7 @@ export class Log implements StoredLog {
   lastAppendMs = 0
   /** Grows with every truncation and install: a read that overlapped one starts over. */
   truncations = 0
-  /** Why this log can't be used, when it can't. */
-  damaged: string | undefined
+  readonly damages = new LogDamage()
 
   constructor(
     state: LogState,
@@ -236,19 +248,19 @@ export class Log implements StoredLog {
     this.#end = after
     this.truncations++
     this.tail.truncate(to.offset)
+    this.damages.truncate(to.offset)
     this.#pendingCuts++
     const below = positionBelow(this.#epochs, after)
     if (comparePositions(this.#durable, below) > 0) this.#durable = below
     this.#push({ kind: 'truncate', to, keptBytes: undefined, after, cut: true })
   }
 
-  /** Also for a damaged log: nothing of what was damaged is left. */
   install(to: InstallPoint): void {
-    this.#checkOpen()
+    this.#checkUsable()
     assert(to.logStart >= 0, `install at ${to.logStart}`)
     const last = to.epochs.at(-1)
     assert((last?.start ?? 0) <= to.logStart, `epoch ${last?.epoch} starts above ${to.logStart}`)
-    this.damaged = undefined
+    this.damages.clear()
     this.#epochs.truncate({ epoch: NO_EPOCH, offset: to.logStart })
     for (const entry of to.epochs) this.#epochs.add(entry)
     this.#logStart = to.logStart
@@ -266,7 +278,28 @@ export class Log implements StoredLog {
     if (offset <= this.#logStart) return
     this.#logStart = offset
     this.#epochs.advanceLogStart(offset)
+    this.damages.advanceLogStart(offset)
     this.#push({ kind: 'log-start', offset, after: this.#end, cut: false })
+  }
+
+  get damage(): Damage | undefined {
+    const first = this.damages.first
+    return first === undefined ? undefined : { from: first.from, to: first.to }
+  }
+
+  onDamage(listener: (damage: Damage) => void): void {
+    this.damages.onDamage(listener)
+  }
+
+  async repair(batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset> {
+    this.#checkUsable()
+    return this.#host.repair(this, batches, summary)
+  }
+
+  /** Resolves to whether it came to count, once its file is in its place. */
+  replaceSegments(replacement: Replacement): Promise<boolean> {
+    if (this.#closed !== undefined) return Promise.resolve(false)
+    return new Promise((done) => this.#push({ kind: 'replace', ...replacement, done }))
   }
 
   onDurable(listener: (durable: Position) => void): void {
@@ -314,7 +347,10 @@ export class Log implements StoredLog {
   enqueueDrop(): void {
     this.dropped = true
     const waiting = this.queue.splice(0)
-    for (const op of waiting) if (op.kind === 'append') this.#host.queued(-op.piece.bytes)
+    for (const op of waiting) {
+      if (op.kind === 'append') this.#host.queued(-op.piece.bytes)
+      if (op.kind === 'replace') op.done(false)
+    }
     this.queue.push(...waiting.filter((op) => op.kind === 'create'))
     this.#push({ kind: 'drop' })
     this.queue.push(...waiting.filter((op) => op.kind === 'marker'))
@@ -351,13 +387,8 @@ export class Log implements StoredLog {
     this.#host.wake(this)
   }
 
-  #checkOpen(): void {
-    if (this.#closed !== undefined) throw new StoreError('closed', this.#closed)
-  }
-
   #checkUsable(): void {
-    this.#checkOpen()
-    if (this.damaged !== undefined) throw new StoreError('corrupt', this.damaged)
+    if (this.#closed !== undefined) throw new StoreError('closed', this.#closed)
   }
 
   #checkContiguous(batches: Uint8Array, summary: readonly BatchSummary[]): void {
@@ -391,55 +422,4 @@ export class Log implements StoredLog {
       `epoch ${to.epoch} starts after ${to.offset}`,
     )
   }
-}
-
-/** The last position of a log before `position`, or that itself where nothing is before it. */
-export function positionBelow(epochs: EpochTable, position: Position): Position {
-  const { epoch, offset } = position
-  const started = epochs.entries.find((entry) => entry.epoch === epoch)
-  if (started !== undefined && started.start < offset) {
-    return { epoch, offset: asOffset(offset - 1) }
-  }
-  const before = epochs.entries.findLast((entry) => entry.epoch < epoch)
-  return { epoch: before?.epoch ?? NO_EPOCH, offset }
-}
-
-/** The queue's leading appends: what could be written to a segment together. */
-export function leadingAppends(queue: readonly LogOp[]): AppendOp[] {
-  const appends: AppendOp[] = []
-  for (const op of queue) {
-    if (op.kind !== 'append') break
-    appends.push(op)
-  }
-  return appends
-}
-
-/** Parts of at most `bytesMax` each, or of one batch: a segment is never larger than it must be. */
-function splitBatches(
-  batches: Uint8Array,
-  summary: readonly BatchSummary[],
-  bytesMax: number,
-): { bytes: Uint8Array; batches: readonly BatchSummary[] }[] {
-  if (batches.length <= bytesMax || summary.length === 1)
-    return [{ bytes: batches, batches: summary }]
-  const parts: { bytes: Uint8Array; batches: BatchSummary[] }[] = []
-  let at = 0
-  let from = 0
-  let current: BatchSummary[] = []
-  for (const batch of summary) {
-    if (current.length > 0 && at + batch.bytes - from > bytesMax) {
-      parts.push({ bytes: batches.subarray(from, at), batches: current })
-      from = at
-      current = []
-    }
-    current.push(batch)
-    at += batch.bytes
-  }
-  parts.push({ bytes: batches.subarray(from, at), batches: current })
-  return parts
-}
-
-function detached(bytes: Uint8Array): Uint8Array {
-  const holdsMore = bytes.buffer.byteLength > 2 * bytes.length
-  return holdsMore && bytes.length <= COPY_BYTES_MAX ? new Uint8Array(bytes) : bytes
 }

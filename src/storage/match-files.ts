@@ -1,24 +1,26 @@
 // The part of recovery that makes the segment files match the final state: what does not count goes, what counts must be
-// there. It never looks into a segment: the journal alone says where a log ends (law R3).
+// there. It looks into a segment only to find how much of it is left where it is too short: the journal alone says where a
+// log ends (law R3).
 
 import type { Disk } from '../env/disk.ts'
 import { unlinkIfThere } from './files.ts'
+import { findDamage, type SegmentDamage } from './find-damage.ts'
 import { listIfThere } from './log-files.ts'
-import type { LogState } from './log-state.ts'
+import type { LogState, SegmentState } from './log-state.ts'
 import type { NodeState } from './node-state.ts'
 import type { StoreEnv } from './options.ts'
-import { parseSegmentFile, segmentFile } from './segment-files.ts'
+import { parseSegmentFile, parseSwapFile, segmentFile } from './segment-files.ts'
 
 const DIRECTORIES_AT_ONCE = 8
 
-/** Returns the logs whose files lack something, by incarnation, and what. */
+/** Returns what the logs' files lack, by incarnation. */
 export async function matchFiles(
   env: StoreEnv,
   logsDirectory: string,
   state: NodeState,
-): Promise<Map<number, string>> {
+): Promise<Map<number, SegmentDamage[]>> {
   const { disk } = env
-  const damaged = new Map<number, string>()
+  const damaged = new Map<number, SegmentDamage[]>()
   const byDirectory = new Map<string, LogState>()
   for (const log of state.logs.values()) byDirectory.set(log.directory, log)
   const present = await disk.list(logsDirectory)
@@ -27,23 +29,28 @@ export async function matchFiles(
     const log = byDirectory.get(name)
     if (log !== undefined) {
       const damage = await matchLog(disk, `${logsDirectory}/${name}`, log)
-      if (damage !== undefined) damaged.set(log.incarnation, damage)
+      if (damage.length > 0) damaged.set(log.incarnation, damage)
       return
     }
     await removeFolder(disk, `${logsDirectory}/${name}`)
   })
   for (const log of state.logs.values()) {
     if (names.has(log.directory) || log.segments.length === 0) continue
-    damaged.set(log.incarnation, `the folder ${log.directory} is missing`)
+    damaged.set(log.incarnation, log.segments.map(missing))
   }
-  for (const why of damaged.values()) env.log.error('a log is damaged', { why })
+  for (const [incarnation, ranges] of damaged) {
+    const { id, directory } = state.logs.get(incarnation)!
+    for (const { from, to } of ranges)
+      env.log.error('a log is damaged', { id, directory, from, to })
+  }
   return damaged
 }
 
-async function matchLog(disk: Disk, path: string, log: LogState): Promise<string | undefined> {
+async function matchLog(disk: Disk, path: string, log: LogState): Promise<SegmentDamage[]> {
   const segments = new Map(log.segments.map((segment) => [segment.baseOffset, segment]))
-  let damage: string | undefined
+  const damage: SegmentDamage[] = []
   const seen = new Set<number>()
+  await finishSwaps(disk, path, log)
   for (const { name } of await disk.list(path)) {
     const parsed = parseSegmentFile(name)
     if (parsed === undefined) continue
@@ -59,14 +66,57 @@ async function matchLog(disk: Disk, path: string, log: LogState): Promise<string
     seen.add(parsed.base)
     const bytes = (await disk.stat(`${path}/${name}`))?.bytes ?? 0
     if (bytes < segment.bytes) {
-      damage = `${name} of ${log.directory} has ${bytes} bytes, ${segment.bytes} are recorded`
+      damage.push(...(await shortened(disk, path, log, segment)))
     }
     if (bytes > segment.bytes) await cut(disk, path, segment.baseOffset, segment.bytes)
   }
-  for (const base of segments.keys()) {
-    if (!seen.has(base)) damage = `the segment at offset ${base} of ${log.directory} is missing`
+  for (const segment of segments.values()) {
+    if (!seen.has(segment.baseOffset)) damage.push(missing(segment))
   }
   return damage
+}
+
+/**
+ * Where a replacement counts, its file takes its place, which is durable before anything relies on it: the last process may
+ * have died before it was. Every other swap file counts for nothing.
+ */
+async function finishSwaps(disk: Disk, path: string, log: LogState): Promise<void> {
+  for (const { name } of await disk.list(path)) {
+    const swap = parseSwapFile(name)
+    if (swap === undefined) continue
+    const counts = log.segments.some(
+      ({ baseOffset, revision }) => baseOffset === swap.base && revision === swap.revision,
+    )
+    if (counts) await disk.rename(`${path}/${name}`, segmentFile(path, swap.base, 'log'))
+    else await unlinkIfThere(disk, `${path}/${name}`)
+  }
+  if (log.segments.some(({ revision }) => revision > 0)) await disk.syncDirectory(path)
+}
+
+function missing({ baseOffset, endOffset, bytes }: SegmentState): SegmentDamage {
+  const [from, to] = [baseOffset, endOffset]
+  return { segment: baseOffset, from, to, position: 0, endPosition: bytes }
+}
+
+async function shortened(
+  disk: Disk,
+  path: string,
+  log: LogState,
+  segment: SegmentState,
+): Promise<SegmentDamage[]> {
+  const { baseOffset: base, endOffset: end, bytes } = segment
+  const file = await disk.open(segmentFile(path, base, 'log'), 'read')
+  try {
+    const damage = await findDamage(file, {
+      base,
+      end,
+      bytes,
+      epochAt: (offset) => (offset < log.logStart ? undefined : log.epochs.epochAt(offset)),
+    })
+    return damage === undefined ? [] : [damage]
+  } finally {
+    await file.close()
+  }
 }
 
 async function cut(

@@ -27,6 +27,7 @@ import {
 } from './journal-frame.ts'
 import { replayJournal, type ReadFrame } from './journal-reader.ts'
 import { JournalSlots } from './journal-slots.ts'
+import type { SegmentDamage } from './find-damage.ts'
 import type { JournalPlace, LogState, Piece } from './log-state.ts'
 import { matchFiles } from './match-files.ts'
 import type { NodeState } from './node-state.ts'
@@ -41,8 +42,8 @@ export interface Recovered {
   readonly generation: Generation
   readonly nextLsn: number
   readonly slots: JournalSlots
-  /** Logs that can't be used, by incarnation, and why. */
-  readonly damaged: ReadonlyMap<number, string>
+  /** What segment files lack, by the log's incarnation. */
+  readonly damaged: ReadonlyMap<number, readonly SegmentDamage[]>
 }
 
 interface FoundSlot {

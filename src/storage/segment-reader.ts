@@ -7,6 +7,8 @@ import type { DiskFile } from '../env/disk.ts'
 import { ATTRIBUTES_AT, BATCH_HEADER_BYTES, crcAt } from '../records/batch-header.ts'
 import { checkedSummary, scanBatches } from './batch-scan.ts'
 import type { FileCache } from './file-cache.ts'
+import { isDiskError } from './files.ts'
+import { findDamage, type SegmentDamage, type SuspectSegment } from './find-damage.ts'
 import type { IndexedSegment, IndexStore } from './index-store.ts'
 import type { ScanStart } from './segment-index.ts'
 import { segmentFile } from './segment-files.ts'
@@ -32,13 +34,18 @@ export class SegmentReader {
     this.#indexes = indexes
   }
 
-  /** Whole batches from the one that holds `from`, of this segment only. */
+  /** Whole batches from the one that holds `from`, of this segment only; none of what is damaged. */
   async read(
     segment: IndexedSegment,
     request: ReadRequest,
-    hint: ReadHint | undefined,
+    how: { readonly hint: ReadHint | undefined; readonly damage: SegmentDamage | undefined },
   ): Promise<{ readonly read: StoredBytes; readonly hint: ReadHint }> {
     const path = segmentFile(segment.directory, segment.base, 'log')
+    const { hint, damage } = how
+    if (damage !== undefined) {
+      const part = goodPart(segment, damage, request)
+      return this.#files.use(path, (file) => readFrom(file, part.segment, part.request, part.start))
+    }
     const index = hint === undefined ? await this.#indexes.ensure(segment) : undefined
     const from: ScanStart =
       hint !== undefined
@@ -54,23 +61,69 @@ export class SegmentReader {
     return this.#files.use(path, (file) => readFrom(file, segment, request, START))
   }
 
-  /** The file position of the first batch at or above `offset`, or the end of the segment. */
-  async positionOf(segment: IndexedSegment, offset: Offset): Promise<number> {
+  /**
+   * The file position of the batch at `offset`, a batch border inside the segment, which ends at `end`. Where it lies in what
+   * is damaged, some position in there: what is kept of it is no more than damage, which is given as well.
+   */
+  async positionOf(
+    segment: IndexedSegment,
+    cut: { readonly offset: Offset; readonly end: Offset },
+  ): Promise<{ readonly position: number; readonly damage: SegmentDamage | undefined }> {
+    const { offset } = cut
+    const whole = { from: START, end: segment.bytes, base: segment.base }
+    try {
+      return { position: await this.#positionIn(segment, offset, whole), damage: undefined }
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      const { base, bytes } = segment
+      const suspect = { base, end: cut.end, bytes, epochAt: () => undefined }
+      const damage = await this.findDamage(segment.directory, suspect)
+      if (damage === undefined) throw error
+      return { position: await this.#positionBeside(segment, offset, damage), damage }
+    }
+  }
+
+  async #positionBeside(
+    segment: IndexedSegment,
+    offset: Offset,
+    damage: SegmentDamage,
+  ): Promise<number> {
+    const { base, bytes } = segment
+    if (offset > damage.from && offset < damage.to) return Math.max(1, damage.position)
+    if (offset <= damage.from) {
+      return this.#positionIn(segment, offset, { from: START, end: damage.position, base })
+    }
+    const from = { position: damage.endPosition, baseOffset: damage.to }
+    return this.#positionIn(segment, offset, { from, end: bytes, base })
+  }
+
+  /** What of the segment is bad, if anything is. */
+  findDamage(directory: string, segment: SuspectSegment): Promise<SegmentDamage | undefined> {
+    const path = segmentFile(directory, segment.base, 'log')
+    return this.#files
+      .use(path, (file) => findDamage(file, segment))
+      .catch((error: unknown) => {
+        if (!isDiskError(error, 'ENOENT')) throw error
+        return findDamage(undefined, segment)
+      })
+  }
+
+  async #positionIn(
+    segment: IndexedSegment,
+    offset: Offset,
+    range: { readonly from: ScanStart; readonly end: number; readonly base: Offset },
+  ): Promise<number> {
     const path = segmentFile(segment.directory, segment.base, 'log')
-    let found = segment.bytes
+    let found = range.end
     await this.#files.use(path, (file) =>
-      scanBatches(
-        file,
-        { from: START, end: segment.bytes, base: segment.base },
-        (batch, position) => {
-          if (batch.lastOffset < offset) return true
-          if (batch.baseOffset < offset) {
-            throw new StoreError('corrupt', `offset ${offset} lies inside a batch of ${path}`)
-          }
-          found = position
-          return false
-        },
-      ),
+      scanBatches(file, range, (batch, position) => {
+        if (batch.lastOffset < offset) return true
+        if (batch.baseOffset < offset) {
+          throw new StoreError('corrupt', `offset ${offset} lies inside a batch of ${path}`)
+        }
+        found = position
+        return false
+      }),
     )
     return found
   }
@@ -102,6 +155,30 @@ export class SegmentReader {
     }
     await this.#indexes.distrust(segment.directory, segment.base)
     return search(START)
+  }
+}
+
+/** Whether an error says that bytes of a segment are not as they were written, or not there. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof StoreError) return error.code === 'corrupt'
+  return isDiskError(error, 'ENOENT') || isDiskError(error, 'EIO')
+}
+
+/** The part of a damaged segment that the request begins in: before or behind the damage. No index knows of either. */
+function goodPart(
+  segment: IndexedSegment,
+  damage: SegmentDamage,
+  request: ReadRequest,
+): { readonly segment: IndexedSegment; readonly request: ReadRequest; readonly start: ScanStart } {
+  if (request.from >= damage.to) {
+    const start = { position: damage.endPosition, baseOffset: damage.to }
+    return { segment, request, start }
+  }
+  const below = request.below < damage.from ? request.below : damage.from
+  return {
+    segment: { ...segment, bytes: damage.position },
+    request: { ...request, below },
+    start: START,
   }
 }
 

@@ -132,11 +132,34 @@ export interface StoredLog {
   read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
   /** First batch whose max timestamp is ≥ `timestampMs`, the place to scan from; undefined when there is none below `below`. */
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined>
+  /**
+   * The lowest range known to be bad, at batch borders (law R5): a missing or shortened segment is found at the start, bytes
+   * that fail their check when they are read. Reads in it fail with `corrupt`; the end never moves for it, and everything
+   * else goes on. Changes of the log take from it what they take from the log; `repair` takes the rest.
+   */
+  readonly damage: Damage | undefined
+  /** Called for each range that is found after the call, and once more when it turns out larger. Must not throw. */
+  onDamage(listener: (damage: Damage) => void): void
+  /**
+   * Puts whole batches, as the leader has them, in the place of the damage: the first call from `damage.from` on (or from
+   * where the leader's batches begin, if that is not above the log start), each further one from the offset that the last one
+   * resolved with, up to `damage.to`, which must be reached exactly. What comes resolved is where to go on: at `damage.to`
+   * it is durable and `damage` is the next range or undefined; `damage.from` again when the log was changed meanwhile. One
+   * call at a time. The bytes must not change until then. Fails with StoreError `corrupt` for batches of another epoch or
+   * with a wrong CRC, and where more of the segment is gone, `storage-full`, `closed`; then it begins anew.
+   */
+  repair(batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset>
   /** The segment list, oldest first, for retention, DescribeLogDirs and dumps. The last one is active. */
   segments(): readonly SegmentInfo[]
 
   /** Opaque, recomputable state as of a position, kept beside the log (producer state): see `Snapshots`. */
   readonly snapshots: Snapshots
+}
+
+export interface Damage {
+  readonly from: Offset
+  /** Exclusive. */
+  readonly to: Offset
 }
 
 export interface ReadRequest {

@@ -34,6 +34,9 @@ test(`storage keeps what it reported durable, ${SEEDS} seeds`, async () => {
     'kills',
     'refused',
     'full and back',
+    'damage refused',
+    'healed',
+    'repairs crashed',
   ]) {
     assert.ok((counts.get(what) ?? 0) > 0, `never happened: ${what}`)
   }

@@ -15,6 +15,7 @@ import {
   readAll,
 } from './check.ts'
 import { Fuse } from './fuse.ts'
+import { harm, healLog } from './heal.ts'
 import { StoreModel, type LogModel } from './model.ts'
 import * as operations from './operations.ts'
 import type { Life, Operation } from './operations.ts'
@@ -121,9 +122,9 @@ class FuzzRun {
   }
 
   /**
-   * One bit of one file flips while the store is stopped. Whatever it hits, what is served is right or is refused as
-   * corrupt, and no log end moves back (law R5). The last group of the journal is not told from a torn one, so what it
-   * holds is nothing that matters.
+   * A bit flips, or a segment is lost, while the store is stopped. Whatever it hits, what is served is right or is refused
+   * as corrupt, no log end moves back, and every log can be made whole again (law R5), however often that is interrupted.
+   * The last group of the journal is not told from a torn one, so what it holds is nothing that matters.
    */
   async #damage(store: Store): Promise<void> {
     const life = this.#life(store)
@@ -134,17 +135,49 @@ class FuzzRun {
     await this.#await(store.flush())
     flushed()
     this.#host.kill()
-    const flipped = this.#host.flipBit(/./)
-    this.#note(`flipped a bit of ${flipped?.path} at byte ${flipped?.position}`)
-    this.#count('flipped bits')
+    const { chance } = this.#simulation
+    for (let times = chance.between(1, 3); times > 0; times--) {
+      this.#note(await harm(this.#host, chance, this.#settle))
+    }
+    this.#count('damaged')
+    for (let attempt = 0; ; attempt++) {
+      try {
+        if (!(await this.#heal(attempt < 5))) return
+        break
+      } catch (error) {
+        if (!(error instanceof Crashed)) throw error
+        this.#count('repairs crashed')
+      }
+    }
+    this.#die()
+    await this.#recover()
+    this.#host.kill()
+  }
+
+  /** False when the damage hit what nothing can be started without. */
+  async #heal(interrupted: boolean): Promise<boolean> {
+    const { chance } = this.#simulation
+    let store: Store
     try {
-      await this.#recover({ damaged: true })
+      const env = this.#host.boot()
+      store = await this.#await(openStore(env, { directory: DIRECTORY, ...this.#plan.store }))
     } catch (error) {
+      if (error instanceof Crashed) throw error
       expect(error instanceof StoreError && error.code === 'corrupt', describeFailure(error))
       this.#note(error.message)
       this.#count('damage refused')
+      return false
     }
+    if (interrupted && chance.chance(0.6)) this.#fuse = new Fuse(chance, chance.pick([5, 20, 80]))
+    for (const log of store.logs()) {
+      const how = { settle: this.#settle, chance }
+      const healed = await healLog(log, this.#liveModel(log).image, how)
+      if (healed > 0) this.#counts.set('healed', (this.#counts.get('healed') ?? 0) + healed)
+    }
+    return true
   }
+
+  readonly #settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
 
   /** A step of a disk operation was done; the next may not come. */
   #step(operation: string): void {
@@ -205,15 +238,14 @@ class FuzzRun {
     this.#die()
   }
 
-  async #recover(options: { readonly damaged?: boolean } = {}): Promise<Store> {
+  async #recover(): Promise<Store> {
     this.#fuse = undefined
     const { chance } = this.#simulation
     const env = this.#host.boot()
     const store = await this.#await(openStore(env, { directory: DIRECTORY, ...this.#plan.store }))
     this.#checkIdentity(store)
-    const settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
+    const settle = this.#settle
     await checkRecovered(this.#model, store, settle, chance)
-    if (options.damaged === true) return store
     for (const log of store.logs()) {
       await checkTimestamps(this.#liveModel(log).image, log, settle, chance)
     }
@@ -336,7 +368,7 @@ class FuzzRun {
     if (fullBefore) this.#count('full and back')
     await this.#flush(life)
     await this.#pass(life.chance.float() * 100)
-    const settle = <T>(value: T | Promise<T>): Promise<T> => this.#await(Promise.resolve(value))
+    const settle = this.#settle
     for (const log of store.logs()) {
       const { image } = this.#liveModel(log)
       const bytes = await readAll(log, settle, life.chance)

@@ -46,6 +46,22 @@ export class MemoryLog {
     assert(at === bytes.length, `${bytes.length} bytes for ${at} of batches`)
   }
 
+  /** Puts batches in the place of those that cover the same offsets; returns the offset after them. */
+  replace(bytes: Uint8Array, summaries: readonly BatchSummary[]): Offset {
+    const from = summaries[0]?.baseOffset ?? this.end.offset
+    const next = asOffset((summaries.at(-1)?.lastOffset ?? from - 1) + 1)
+    const fresh: Batch[] = []
+    let at = 0
+    for (const summary of summaries) {
+      fresh.push({ bytes: bytes.subarray(at, at + summary.bytes), summary })
+      at += summary.bytes
+    }
+    const below = this.#batches.filter(({ summary }) => summary.lastOffset < from)
+    const above = this.#batches.filter(({ summary }) => summary.baseOffset >= next)
+    this.#batches = [...below, ...fresh, ...above]
+    return next
+  }
+
   truncate(to: Position): void {
     this.#batches = this.#batches.filter(({ summary }) => summary.baseOffset < to.offset)
     this.epochs.truncate(to)

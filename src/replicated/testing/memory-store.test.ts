@@ -5,9 +5,9 @@ import { test } from 'node:test'
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../../base/brand.ts'
 import type { Position } from '../../base/position.ts'
 import { stampBatches } from '../../records/batch-header.ts'
-import type { StoredLog } from '../../storage/store.ts'
+import { StoreError, type StoredLog } from '../../storage/store.ts'
 import { opaqueBatch } from './batches.ts'
-import { MemoryStore } from './memory-store.ts'
+import { MemoryStoredLog, MemoryStore } from './memory-store.ts'
 
 const CONFIG = { segmentBytes: 1 << 20, segmentMs: 1000, indexIntervalBytes: 4096 }
 
@@ -95,4 +95,25 @@ test('being suspect is as durable as term and vote', () => {
   log.saveHardState({ term: 2, votedFor: asNodeId(1), suspect: false })
   store.crash()
   assert.deepEqual(log.hardState, { term: 2, votedFor: 1, suspect: true })
+})
+
+test('harm makes a range unreadable until it is repaired', async () => {
+  const { log } = fiveRecords()
+  assert.ok(log instanceof MemoryStoredLog)
+  append(log, 1)
+  const damage = { from: asOffset(2), to: asOffset(5) }
+  const heard: unknown[] = []
+  log.onDamage((found) => heard.push(found))
+  log.harm(damage)
+  assert.deepEqual([heard, log.damage, log.end], [[damage], damage, position(1, 6)])
+  const read = (from: number) =>
+    log.read({ from: asOffset(from), below: asOffset(6), maxBytes: 1e6 })
+  assert.equal(read(0).next, 2)
+  assert.throws(() => read(3), StoreError)
+  assert.equal(read(5).next, 6)
+  const bytes = opaqueBatch(3)
+  const summary = stampBatches(bytes, asOffset(2), asLeaderEpoch(1))
+  assert.equal(await log.repair(bytes, summary), 5)
+  assert.equal(log.damage, undefined)
+  assert.equal(read(0).next, 6)
 })

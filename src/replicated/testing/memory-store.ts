@@ -5,10 +5,11 @@ import { assert } from '../../base/assert.ts'
 import { asOffset, type LeaderEpoch, type LogId, type Offset } from '../../base/brand.ts'
 import { NO_EPOCH } from '../../base/epoch-table.ts'
 import { comparePositions, type Position } from '../../base/position.ts'
-import { positionBelow } from '../../storage/log.ts'
+import { positionBelow } from '../../storage/position-below.ts'
 import {
   type BatchSummary,
   type CreateOptions,
+  type Damage,
   DESCRIPTOR_BYTES_MAX,
   type HardState,
   type InstallPoint,
@@ -41,11 +42,11 @@ export class MemoryStore implements Store {
     return this.#logs.values()
   }
 
-  get(id: LogId): StoredLog | undefined {
+  get(id: LogId): MemoryStoredLog | undefined {
     return this.#logs.get(id)
   }
 
-  create(id: LogId, options: CreateOptions): StoredLog {
+  create(id: LogId, options: CreateOptions): MemoryStoredLog {
     if (this.#logs.has(id)) throw new StoreError('exists', id)
     if (this.full) throw new StoreError('storage-full', options.directory)
     const log = new MemoryStoredLog(id, this, options.descriptor)
@@ -98,7 +99,8 @@ export class MemoryStore implements Store {
   }
 }
 
-class MemoryStoredLog implements StoredLog {
+/** Of a MemoryStore: `harm` is what the real one has bad disks for. */
+export class MemoryStoredLog implements StoredLog {
   readonly id: LogId
   readonly incarnation = 1
   readonly descriptor: Uint8Array
@@ -106,6 +108,9 @@ class MemoryStoredLog implements StoredLog {
   #log = new MemoryLog()
   /** What is durable, where truncations, installs and log starts since have taken from it. */
   #durableLog: MemoryLog | undefined
+  #damage: Damage | undefined
+  #repairedTo = asOffset(0)
+  #damageListeners: ((damage: Damage) => void)[] = []
   #listeners: ((durable: Position) => void)[] = []
   durable: Position = this.#log.end
   hardState: HardState = { term: 0, votedFor: undefined, suspect: false }
@@ -164,6 +169,10 @@ class MemoryStoredLog implements StoredLog {
   truncate(to: Position): void {
     this.#keepDurable()
     this.#log.truncate(to)
+    const { damage } = this
+    if (damage !== undefined && damage.to > to.offset) {
+      this.#damage = damage.from < to.offset ? { from: damage.from, to: to.offset } : undefined
+    }
     const below = positionBelow(this.#log.epochs, this.end)
     if (comparePositions(this.durable, below) > 0) this.durable = below
     this.#store.accepted()
@@ -172,6 +181,7 @@ class MemoryStoredLog implements StoredLog {
   install(to: InstallPoint): void {
     this.#keepDurable()
     this.#log.install(to)
+    this.#damage = undefined
     this.durable = { epoch: NO_EPOCH, offset: asOffset(0) }
     this.#store.accepted()
   }
@@ -179,7 +189,34 @@ class MemoryStoredLog implements StoredLog {
   advanceLogStart(offset: Offset): void {
     this.#keepDurable()
     this.#log.advanceLogStart(offset)
+    if (this.#damage !== undefined && this.#damage.to <= offset) this.#damage = undefined
     this.#store.accepted()
+  }
+
+  get damage(): Damage | undefined {
+    return this.#damage
+  }
+
+  onDamage(listener: (damage: Damage) => void): void {
+    this.#damageListeners.push(listener)
+  }
+
+  /** Makes reads in the range fail until it is repaired, as if its bytes had gone bad. The borders are those of batches. */
+  harm(damage: Damage): void {
+    this.#damage = damage
+    this.#repairedTo = damage.from
+    for (const listener of this.#damageListeners) listener(damage)
+  }
+
+  async repair(batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset> {
+    const damage = this.#damage
+    assert(damage !== undefined, `nothing to repair in ${this.id}`)
+    const from = summary[0]?.baseOffset
+    assert(from === this.#repairedTo || from === damage.from, `repair from ${from}`)
+    this.#repairedTo = this.#log.replace(batches, summary)
+    assert(this.#repairedTo <= damage.to, `repair beyond ${damage.to}`)
+    if (this.#repairedTo === damage.to) this.#damage = undefined
+    return this.#repairedTo
   }
 
   onDurable(listener: (durable: Position) => void): void {
@@ -187,7 +224,13 @@ class MemoryStoredLog implements StoredLog {
   }
 
   read(request: ReadRequest): StoredBytes {
-    return this.#log.read(request)
+    const { damage } = this
+    if (damage === undefined || request.from >= damage.to) return this.#log.read(request)
+    if (request.from >= damage.from) {
+      throw new StoreError('corrupt', `offsets ${damage.from} … ${damage.to} of ${this.id}`)
+    }
+    const below = request.below < damage.from ? request.below : damage.from
+    return this.#log.read({ ...request, below })
   }
 
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined> {
@@ -210,6 +253,7 @@ class MemoryStoredLog implements StoredLog {
 
   crash(): void {
     this.#listeners = []
+    this.#damageListeners = []
     this.hardState = this.durableHardState
     if (this.#durableLog === undefined) {
       this.#log.truncate(this.durable)
