@@ -1,6 +1,8 @@
 // A thousand connections, a hundred of them hostile: garbage, frames that never end, huge announced sizes, well-formed
 // headers with random bodies, silence. What do the nine hundred others notice, and what does the server hold in memory?
+// The hostile ones have a thread of their own, so that what they do does not hold up the clocks of the others.
 //   node bench/connections.ts [--seconds 15] [--rounds 3] [--rate 1] [--port P] [--server chronik|kafka] [--json FILE]
+//     [--misdeed N]   only one kind of misdeed
 
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,6 +11,7 @@ import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { isMainThread, Worker } from 'node:worker_threads'
 import kafkajs from 'kafkajs'
 import { FrameSplitter } from '../src/protocol/frames.ts'
 import { produce } from '../src/protocol/messages/produce.ts'
@@ -105,12 +108,15 @@ function halfFrame(announced: number): Misdeed {
   }
 }
 
-// Made once: random bytes by the megabyte would hold up this process, and with it the clocks of the good ones.
+// Made once: random bytes by the megabyte take long.
 const garbage = randomBytes(4096)
 const megabyteOfHundred = Buffer.concat([
   Buffer.from([0x05, 0xf5, 0xe1, 0x00]),
   randomBytes(1_000_000),
 ])
+const megabyteOfHugeProduce = Buffer.from(megabyteOfHundred)
+megabyteOfHugeProduce.writeInt16BE(0, 4)
+megabyteOfHugeProduce.writeInt16BE(version, 6)
 
 const misdeeds: readonly Misdeed[] = [
   (socket) => socket.write(garbage),
@@ -129,21 +135,21 @@ const misdeeds: readonly Misdeed[] = [
   () => {
     // Connected and silent.
   },
+  // As the hundred megabytes above, of a request that is served.
+  (socket) => socket.write(megabyteOfHugeProduce),
 ]
 
 /** Misbehaves in one way over and over, on a new connection whenever the server closes the old one. */
 class BadConnection {
   private readonly misdeed: Misdeed
   private socket: Socket | undefined
-  private readonly timer: NodeJS.Timeout
-  private closed = false
 
   constructor(index: number) {
     this.misdeed =
       misdeeds[options.misdeed === undefined ? index % misdeeds.length : Number(options.misdeed)] ??
       (() => {})
     this.open()
-    this.timer = setInterval(() => {
+    setInterval(() => {
       if (this.socket?.writable === true && this.socket.writableLength === 0)
         this.misdeed(this.socket)
     }, 200)
@@ -155,15 +161,7 @@ class BadConnection {
     socket.on('connect', () => this.misdeed(socket))
     socket.resume()
     socket.on('error', () => socket.destroy()) // being thrown out is what it is for
-    socket.on('close', () => {
-      if (!this.closed) setTimeout(() => (this.closed ? undefined : this.open()), 200)
-    })
-  }
-
-  close(): void {
-    this.closed = true
-    clearInterval(this.timer)
-    this.socket?.destroy()
+    socket.on('close', () => setTimeout(() => this.open(), 200))
   }
 }
 
@@ -181,7 +179,9 @@ async function phase(withBad: boolean, pid: number): Promise<Phase> {
     good.push(new GoodConnection(i % partitions))
     if (i % 50 === 0) await sleep(20)
   }
-  const bad = withBad ? Array.from({ length: badCount }, (_, i) => new BadConnection(i)) : []
+  const bad = withBad
+    ? new Worker(import.meta.filename, { argv: process.argv.slice(2) })
+    : undefined
   await sleep(3_000)
   for (const connection of good) connection.latenciesMs.length = 0
   let resident = 0
@@ -191,7 +191,8 @@ async function phase(withBad: boolean, pid: number): Promise<Phase> {
   }
   const all = good.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b)
   const failures = good.flatMap(({ failure }) => failure ?? [])
-  for (const connection of [...good, ...bad]) connection.close()
+  for (const connection of good) connection.close()
+  await bad?.terminate()
   await sleep(1_000)
   const at = (share: number): number => all[Math.floor(all.length * share)] ?? 0
   return {
@@ -254,5 +255,8 @@ async function main(): Promise<void> {
 }
 
 process.removeAllListeners('warning') // kafkajs computes a negative delay now and then, which Node remarks upon
-await main()
-process.exit()
+if (isMainThread) {
+  await main()
+  process.exit()
+}
+for (let i = 0; i < badCount; i++) new BadConnection(i)

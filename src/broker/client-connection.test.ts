@@ -62,6 +62,39 @@ test('malformed bytes close their connection with one line, and no other', async
   assert.equal((await produce(good, 'topic', batchOf(['a']))).errorCode, 0)
 })
 
+test('what would be refused is refused before it has come', async (t) => {
+  const rig = await rigFor(t)
+  const head = (announced: number, apiKey: number, version: number): Buffer => {
+    const bytes = Buffer.alloc(8)
+    bytes.writeInt32BE(announced)
+    bytes.writeInt16BE(apiKey, 4)
+    bytes.writeInt16BE(version, 6)
+    return bytes
+  }
+  const { Produce, Metadata, ApiVersions } = APIS
+  const refused = [
+    head(100_000_000, 999, 0),
+    head(100_000_000, Produce.key, 2),
+    head(1_000, Produce.key, 99),
+    head(8 * 1024 * 1024 + 1, Metadata.key, 12),
+    head(8 * 1024 * 1024 + 1, ApiVersions.key, 99),
+  ]
+  for (const bytes of refused) {
+    const client = await rig.connect()
+    client.write(bytes)
+    await client.closed
+  }
+  const open = [
+    head(100_000_000, Produce.key, 9),
+    head(8 * 1024 * 1024, Metadata.key, 12),
+    head(1_000, ApiVersions.key, 99),
+  ]
+  const clients = await Promise.all(open.map(() => rig.connect()))
+  clients.forEach((client, i) => client.write(open[i]!))
+  const closed = Promise.race(clients.map((client) => client.closed.then(() => 'closed')))
+  assert.equal(await Promise.race([closed, pause(50).then(() => 'open')]), 'open')
+})
+
 test('what was asked before the malformed bytes is not answered after them', async (t) => {
   const rig = await rigFor(t)
   await rig.createTopic('topic')
@@ -233,6 +266,7 @@ test('who holds room with a large request that never comes gives it up when it c
   const holder = await rig.connect()
   const start = Buffer.alloc(100_004)
   start.writeInt32BE(90_000_000)
+  start.writeInt16BE(9, 6) // of a Produce request that is served
   holder.write(start)
   while (rig.broker.stats().requestBytes === 0) await turn()
   assert.equal(rig.broker.stats().requestBytes, 90_000_000)
@@ -251,6 +285,7 @@ test('huge requests share a part of the room, however slowly they come; common o
   await rig.createTopic('topic')
   const start = Buffer.alloc(100_004)
   start.writeInt32BE(90_000_000)
+  start.writeInt16BE(9, 6) // of a Produce request that is served
   const holders = [await rig.connect(), await rig.connect(), await rig.connect()]
   for (const holder of holders) holder.write(start)
   while (rig.broker.stats().requestBytes === 0) await turn()
@@ -263,6 +298,18 @@ test('huge requests share a part of the room, however slowly they come; common o
     holder.close()
     await pause(20)
   }
+  assert.equal(rig.broker.stats().requestBytes, 0)
+})
+
+test('a request of nearly a hundred megabytes is served where the topic allows it', async (t) => {
+  const rig = await rigFor(t)
+  await rig.createTopic('topic', { configs: { 'max.message.bytes': '100000000' } })
+  const client = await rig.connect()
+  const batch = batchOf(['x'.repeat(95_000_000)])
+  assert.equal((await produce(client, 'topic', batch)).errorCode, 0)
+  const { log } = rig.broker.partitions.get('topic', 0)!
+  assert.equal(log.logEnd.offset, 1)
+  assert.equal(log.bytes, batch.length)
   assert.equal(rig.broker.stats().requestBytes, 0)
 })
 

@@ -10,12 +10,16 @@ import type { Clock } from '../env/env.ts'
 import type { Connection, NetError } from '../env/network.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { FrameSplitter } from '../protocol/frames.ts'
+import { REQUEST_HEAD_BYTES } from '../protocol/headers.ts'
 import type { Answer, Dispatcher, RequestOrigin } from './dispatcher.ts'
 import type { QuietLog } from './quiet-log.ts'
 import type { RequestBudget } from './request-budget.ts'
 
-/** Once this much of a frame is here, it counts in full; smaller ones count when they are whole. */
-const RESERVE_BYTES_MIN = 64 * 1024
+/**
+ * Once this much of a frame is here, it counts in full; smaller ones count when they are whole. With one chunk of a socket
+ * (64 KiB) more, it is still one of few bytes for the frame splitter.
+ */
+const RESERVE_BYTES_MIN = 32 * 1024
 
 export interface ConnectionLimits {
   /** socket.request.max.bytes */
@@ -133,6 +137,7 @@ export class ClientConnection {
     let frames: Uint8Array[]
     try {
       frames = this.#frames.push(chunk)
+      this.#checkArriving()
     } catch (error) {
       return this.#refusePeer(error)
     }
@@ -140,6 +145,12 @@ export class ClientConnection {
     if (this.#waiting.length === 0) this.#waiting = frames
     else this.#waiting.push(...frames)
     this.#pump()
+  }
+
+  /** What would be refused once it is whole is refused as soon as that is known. */
+  #checkArriving(): void {
+    const head = this.#frames.begun(REQUEST_HEAD_BYTES)
+    if (head !== undefined) this.#options.dispatcher.admit(head, this.#frames.announcedBytes)
   }
 
   /** Starts what may start, and reads on or not. */
@@ -277,6 +288,7 @@ export class ClientConnection {
     const { budget } = this.#options
     budget.forget(this.#pump)
     budget.give(this.#reserved)
+    this.#frames.discard()
     for (const slot of this.#slots) {
       if (slot.answer === undefined) budget.give(slot.requestBytes)
     }

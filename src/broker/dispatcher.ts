@@ -3,10 +3,10 @@
 
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../env/env.ts'
-import { API_VERSIONS_KEY } from '../protocol/api-keys.ts'
+import { API_VERSIONS_KEY, PRODUCE_KEY } from '../protocol/api-keys.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import { decodeRequestHeader, type RequestHeader } from '../protocol/headers.ts'
+import { decodeRequestHead, decodeRequestHeader, type RequestHeader } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
 import { encodeResponse } from '../protocol/requests.ts'
 import {
@@ -60,6 +60,13 @@ interface ApiSchemas<Request, Response> {
   readonly request: Message<Request, unknown>
   readonly response: Message<unknown, Response>
 }
+
+/**
+ * Only Produce carries records. The largest of the others name every partition of the cluster (50,000 by default, topic
+ * names of up to 249 bytes): a few MB. Decoding makes objects of them, many times their size, so they are bounded here,
+ * whatever `socket.request.max.bytes` allows.
+ */
+const REQUEST_BYTES_MAX_BUT_PRODUCE = 8 * 1024 * 1024
 
 const NO_ANSWER: Answer = { kind: 'none', chunks: [], bytes: 0 }
 const CLOSE: Answer = { kind: 'close', chunks: [], bytes: 0 }
@@ -136,11 +143,19 @@ export class Dispatcher {
     this.#log = options.log
   }
 
+  /**
+   * Throws ProtocolError where a request of `bytes` that begins so would be refused, before the rest of it is here.
+   * `head`: its first REQUEST_HEAD_BYTES.
+   */
+  admit(head: Uint8Array, bytes: number): void {
+    this.#find(decodeRequestHead(head), bytes)
+  }
+
   /** Throws ProtocolError where the connection is to be closed. */
   start(frame: Uint8Array, from: RequestOrigin): Started {
     const { header, body } = decodeRequestHeader(frame)
     const { clientId, correlationId } = header
-    const api = this.#find(header)
+    const api = this.#find(header, frame.length)
     const known = api !== undefined
     const context = {
       // KIP-511: an ApiVersions request of an unknown version is answered in version 0, whatever it carries.
@@ -156,9 +171,17 @@ export class Dispatcher {
   }
 
   /** Undefined for ApiVersions in a version that is not served. */
-  #find(header: RequestHeader): ServedApi | undefined {
+  #find(
+    header: Pick<RequestHeader, 'apiKey' | 'apiVersion'>,
+    bytes: number,
+  ): ServedApi | undefined {
     const api = this.#byKey.get(header.apiKey)
     if (api === undefined) throw new ProtocolError(`API ${header.apiKey} is not served`)
+    if (api.key !== PRODUCE_KEY && bytes > REQUEST_BYTES_MAX_BUT_PRODUCE) {
+      throw new ProtocolError(
+        `${api.name} request of ${bytes} bytes, at most ${REQUEST_BYTES_MAX_BUT_PRODUCE} are allowed`,
+      )
+    }
     if (header.apiVersion >= api.minVersion && header.apiVersion <= api.maxVersion) return api
     if (api === this.#apiVersions) return undefined
     throw new ProtocolError(`${api.name} version ${header.apiVersion} is not served`)

@@ -71,7 +71,8 @@ export function produce(
     timestampBeforeMaxMs: config['message.timestamp.before.max.ms'],
     timestampAfterMaxMs: config['message.timestamp.after.max.ms'],
     batchBytesMax: config['max.message.bytes'],
-    uncompressedBytesMax: UNCOMPRESSED_BYTES_MAX,
+    // What the topic takes as it is, it takes compressed too.
+    uncompressedBytesMax: Math.max(UNCOMPRESSED_BYTES_MAX, config['max.message.bytes']),
     keyRequired: config['cleanup.policy'].includes('compact'),
     zstdAllowed: request.zstdAllowed,
   })

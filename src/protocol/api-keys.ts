@@ -102,6 +102,7 @@ export const API_KEYS = {
 export type ApiName = keyof typeof API_KEYS
 
 export const API_VERSIONS_KEY = API_KEYS.ApiVersions.key
+export const PRODUCE_KEY = API_KEYS.Produce.key
 
 const BY_KEY: ReadonlyMap<number, ApiInfo & { readonly name: ApiName }> = new Map(
   Object.entries(API_KEYS).map(([name, info]) => [info.key, { ...info, name: name as ApiName }]),

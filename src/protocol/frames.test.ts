@@ -50,6 +50,47 @@ test('sizes that are negative or too large are refused before anything is alloca
   }
 })
 
+test('a large frame has little room while little has come, and all of it once much has', () => {
+  const announced = 100_000_000
+  const splitter = new FrameSplitter({ frameBytesMax: announced })
+  const head = Buffer.alloc(4)
+  head.writeInt32BE(announced)
+  splitter.push(head)
+  assert.ok(splitter.roomBytes <= 16_384, `${splitter.roomBytes} bytes for nothing`)
+  const chunk = new Uint8Array(65_536)
+  const rooms: number[] = []
+  while (splitter.bufferedBytes < 2_000_000) {
+    splitter.push(chunk)
+    rooms.push(splitter.roomBytes)
+    if (splitter.bufferedBytes <= 98_304) assert.ok(splitter.roomBytes <= 98_304)
+  }
+  // The bytes that have come are copied a few times at most, and never when they are many.
+  assert.ok(new Set(rooms).size <= 4, `room was ${[...new Set(rooms)].join(', ')}`)
+  assert.equal(splitter.roomBytes, announced)
+})
+
+test('a stream that ended gives the room of its last frame back at once', () => {
+  const splitter = new FrameSplitter({ frameBytesMax: 50_000_000 })
+  const stream = framed(new Uint8Array(50_000_000))
+  splitter.push(stream.subarray(0, 1_000_000))
+  splitter.push(stream.subarray(1_000_000, 2_000_000))
+  const before = process.memoryUsage().arrayBuffers
+  splitter.discard()
+  assert.ok(process.memoryUsage().arrayBuffers <= before - 50_000_000)
+  assert.equal(splitter.announcedBytes + splitter.bufferedBytes, 0)
+})
+
+test('the first bytes of a frame can be looked at before it is whole', () => {
+  const splitter = new FrameSplitter({ frameBytesMax: 100 })
+  const stream = framed(new Uint8Array([1, 2, 3, 4, 5, 6]))
+  splitter.push(stream.subarray(0, 7))
+  assert.equal(splitter.begun(4), undefined)
+  splitter.push(stream.subarray(7, 8))
+  assert.deepEqual([...(splitter.begun(4) ?? [])], [1, 2, 3, 4])
+  splitter.push(stream.subarray(8))
+  assert.equal(splitter.begun(4), undefined, 'it is whole and was given out')
+})
+
 test('a large frame grows with what has arrived', () => {
   const payload = new Uint8Array(5_000_000).map((_, i) => i % 251)
   const stream = framed(payload)

@@ -1,12 +1,22 @@
 // Cuts a byte stream into Kafka's frames: an int32 size, then that many bytes. Work and memory are
 // bounded by what has arrived, not by what is announced, so a connection that promises a large
 // frame and stays silent costs little.
+//
+// Room for a frame doubles with its bytes while they are few. Who bounds the memory of many connections stops reading
+// during that time, or counts the frame as announced; so beyond it the frame gets its room in one piece, and each byte is
+// copied about once. Much room is asked for only once much has come: the system gives pages when they are written to, but
+// the garbage collector counts all of it.
 
 import { ProtocolError } from './errors.ts'
 
 const SIZE_BYTES = 4
-/** A frame up to this size is allocated at once; a larger one grows by doubling as its bytes arrive. */
-const ALLOCATE_AT_ONCE_MAX = 1024 * 1024
+const KIB = 1024
+/** The room that a frame gets at first, where it needs so much. */
+const FIRST_ROOM = 16 * KIB
+/** Up to here, room doubles. */
+const FEW_BYTES_MAX = 96 * KIB
+/** Up to here, there is room for as much at least; beyond, for the whole frame. */
+const MANY_BYTES_MIN = 1024 * KIB
 
 export class FrameSplitter {
   readonly #frameBytesMax: number
@@ -14,7 +24,7 @@ export class FrameSplitter {
   readonly #sizeBytes = new Uint8Array(SIZE_BYTES)
   #sizeFilled = 0
   /** The frame being put together, or undefined between frames. */
-  #frame: Uint8Array | undefined
+  #frame: Uint8Array<ArrayBuffer> | undefined
   #frameSize = 0
   #frameFilled = 0
 
@@ -28,9 +38,28 @@ export class FrameSplitter {
     return this.#sizeFilled + this.#frameFilled
   }
 
+  /** Memory taken for a frame that is not whole yet. */
+  get roomBytes(): number {
+    return this.#frame?.length ?? 0
+  }
+
   /** The size of the frame that is not whole yet, as announced; 0 between frames. */
   get announcedBytes(): number {
     return this.#frame === undefined ? 0 : this.#frameSize
+  }
+
+  /** The first `bytes` of the frame that is not whole yet; undefined where fewer have come. Valid until the next `push`. */
+  begun(bytes: number): Uint8Array | undefined {
+    if (this.#frame === undefined || this.#frameFilled < bytes) return undefined
+    return this.#frame.subarray(0, bytes)
+  }
+
+  /** The stream has ended. Gives back the room of a frame that will never be whole, without waiting for a collection. */
+  discard(): void {
+    this.#frame?.buffer.transfer(0)
+    this.#frame = undefined
+    this.#frameFilled = 0
+    this.#sizeFilled = 0
   }
 
   /**
@@ -57,7 +86,7 @@ export class FrameSplitter {
       } else {
         this.#frameSize = size
         this.#frameFilled = 0
-        this.#frame = new Uint8Array(Math.min(size, ALLOCATE_AT_ONCE_MAX))
+        this.#frame = new Uint8Array(Math.min(size, Math.max(FIRST_ROOM, chunk.length - at)))
       }
     }
     return frames
@@ -86,13 +115,18 @@ export class FrameSplitter {
     return at + taken
   }
 
-  /** The frame with room for `needed` bytes; doubling keeps the copying linear. */
+  /** The frame with room for `needed` bytes. */
   #grown(needed: number): Uint8Array {
     const frame = this.#frame!
     if (needed <= frame.length) return frame
-    const larger = new Uint8Array(Math.min(this.#frameSize, Math.max(needed, frame.length * 2)))
+    const larger = new Uint8Array(Math.min(this.#frameSize, roomFor(needed, frame.length)))
     larger.set(frame.subarray(0, this.#frameFilled))
     this.#frame = larger
     return larger
   }
+}
+
+function roomFor(needed: number, room: number): number {
+  if (needed <= FEW_BYTES_MAX) return Math.max(needed, room * 2)
+  return needed <= MANY_BYTES_MIN ? MANY_BYTES_MIN : Infinity
 }

@@ -25,6 +25,16 @@ export interface RequestFrame {
  * Splits a frame (without its size) into header and body. The version need not be one that we speak, but the API must be
  * one that Kafka has: without knowing it, the header's own form is unknown.
  */
+/** With so many bytes of a request it is known which API it is of, and in which version. */
+export const REQUEST_HEAD_BYTES = 4
+
+/** `head`: at least the first REQUEST_HEAD_BYTES of a request. */
+export function decodeRequestHead(head: Uint8Array): Pick<RequestHeader, 'apiKey' | 'apiVersion'> {
+  const reader = new Reader(head)
+  reader.field = 'request header'
+  return { apiKey: reader.int16(), apiVersion: reader.int16() }
+}
+
 export function decodeRequestHeader(frame: Uint8Array): RequestFrame {
   const reader = new Reader(frame)
   reader.field = 'request header'
