@@ -7,6 +7,7 @@ import type { RaftTiming } from '../raft/raft.ts'
 import type { Store } from '../storage/store.ts'
 import type { DiskReads } from './disk-reads.ts'
 import type { RaftGroup } from './group.ts'
+import type { GroupObserver } from './observer.ts'
 import type { Lane } from './transport/transport.ts'
 
 export interface GroupNode {
@@ -17,6 +18,7 @@ export interface GroupNode {
   readonly timing: RaftTiming
   /** Reads that could not be answered from memory, for replicas that are behind. */
   readonly diskReads: DiskReads
+  readonly observer: GroupObserver | undefined
   isUp(node: NodeId): boolean
   /** A writer with the head of a frame of the groups in it. */
   groupFrame(): Writer

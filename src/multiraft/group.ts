@@ -79,6 +79,7 @@ export class RaftGroup {
     for (const peer of this.peers()) if (this.#node.isUp(peer)) this.peerUp(peer)
     if (this.voters.length === 1) this.tick()
     this.#node.deadlineMoved(this)
+    this.#node.observer?.stepped(this)
   }
 
   get raft(): Raft<WireBatch> {
@@ -244,6 +245,7 @@ export class RaftGroup {
     const before = this.#raft.deadlineMs
     this.#carryOut(this.#raft.step(event))
     if (this.#raft.deadlineMs !== before) this.#node.deadlineMoved(this)
+    this.#node.observer?.stepped(this)
   }
 
   #carryOut(effects: Effects<WireBatch>): void {

@@ -17,6 +17,7 @@ import { FrameKind } from './frames.ts'
 import { RaftGroup, type GroupListener } from './group.ts'
 import { decodeGroupMessage, encodeGroupMessage } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
+import type { GroupObserver } from './observer.ts'
 import { Liveness } from './liveness/liveness.ts'
 import { Transport, type Lane, type NodeIdentity, type PeerAddress } from './transport/transport.ts'
 
@@ -25,6 +26,7 @@ export interface AloneOptions {
   readonly nodeId: NodeId
   readonly store: Store
   readonly timing: MultiRaftTiming
+  readonly observer?: GroupObserver
 }
 
 export interface MultiRaftOptions extends AloneOptions {
@@ -75,6 +77,7 @@ export class MultiRaft implements GroupNode {
   readonly timing: MultiRaftTiming
   readonly diskReads = new DiskReads()
   readonly calls: Calls
+  readonly observer: GroupObserver | undefined
   readonly #env: AloneOptions['env']
   readonly #groups = new Map<LogId, RaftGroup>()
   readonly #dirty = new Set<RaftGroup>()
@@ -89,13 +92,14 @@ export class MultiRaft implements GroupNode {
   #formation: Formation | undefined
   #closed = false
 
-  private constructor({ env, nodeId, store, timing }: AloneOptions) {
+  private constructor({ env, nodeId, store, timing, observer }: AloneOptions) {
     this.#env = env
     this.nodeId = nodeId
     this.store = store
     this.clock = env.clock
     this.random = env.random
     this.timing = timing
+    this.observer = observer
     this.#bootId = Buffer.from(env.random.bytes(16)).toString('base64url')
     this.calls = new Calls({
       timers: env.timers,

@@ -134,6 +134,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     dataDir,
     cluster: options.cluster,
     newClusterId: () => newUuid(env.random),
+    observer: options.observer,
     closing,
   })
   const host = new RaftLogHost({ node, host: env.host })

@@ -4,6 +4,7 @@ import type { ConfigTexts } from '../base/config/resolve.ts'
 import { hostPort } from '../base/hosts.ts'
 import { validateBrokerConfigs } from '../base/config/validate.ts'
 import type { Env } from '../env/env.ts'
+import type { GroupObserver } from '../multiraft/observer.ts'
 import type { StoreOptions } from '../storage/options.ts'
 import { type ClusterOptions, clusterProblem } from './cluster-options.ts'
 
@@ -39,6 +40,8 @@ export interface ChronikOptions {
   readonly env?: Env
   /** Bounds of the storage that have no config of their own; so small in tests that every one of them is reached. */
   readonly storage?: Partial<Omit<StoreOptions, 'directory'>>
+  /** Watches this node's replicas from inside; for tests. */
+  readonly observer?: GroupObserver
 }
 
 /** The options can't be used; the message says why and what to do. */

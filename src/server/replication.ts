@@ -7,6 +7,7 @@ import type { Env } from '../env/env.ts'
 import { encodeDescriptor, type Voter } from '../multiraft/descriptor.ts'
 import { Formation, type FormedCluster } from '../multiraft/formation.ts'
 import { DEFAULT_TIMING, MultiRaft } from '../multiraft/multiraft.ts'
+import type { GroupObserver } from '../multiraft/observer.ts'
 import type { Store } from '../storage/store.ts'
 import type { ClusterOptions } from './cluster-options.ts'
 import type { Closing } from './closing.ts'
@@ -28,6 +29,7 @@ export interface ReplicationOptions {
   readonly dataDir: string
   readonly cluster: ClusterOptions | undefined
   readonly newClusterId: () => string
+  readonly observer: GroupObserver | undefined
   readonly closing: Closing
 }
 
@@ -45,8 +47,15 @@ export function openReplication(options: ReplicationOptions): Promise<Replicatio
   return isCluster ? openMember(options, cluster) : Promise.resolve(openAlone(options))
 }
 
-function openAlone({ env, nodeId, store, dataDir, closing }: ReplicationOptions): Replication {
-  const node = MultiRaft.alone({ env, nodeId, store, timing: DEFAULT_TIMING })
+function openAlone(options: ReplicationOptions): Replication {
+  const { env, nodeId, store, dataDir, closing } = options
+  const node = MultiRaft.alone({
+    env,
+    nodeId,
+    store,
+    timing: DEFAULT_TIMING,
+    ...observing(options),
+  })
   closing.add('replication', () => node.close())
   const descriptor = node.descriptorOf(METADATA_LOG_ID)
   const voters = descriptor?.voters ?? [{ nodeId, directoryId: store.directoryId }]
@@ -73,6 +82,7 @@ async function openMember(
     nodeId,
     store,
     timing: DEFAULT_TIMING,
+    ...observing(options),
     cluster: {
       listen: cluster.raft,
       peers: peers.filter((peer) => peer.nodeId !== nodeId),
@@ -95,6 +105,8 @@ async function openMember(
   const { voters, clusterId } = await formation.run()
   return { node, voters, clusterId, isCluster: true }
 }
+
+const observing = ({ observer }: ReplicationOptions) => (observer === undefined ? {} : { observer })
 
 function formedBefore(options: {
   readonly node: MultiRaft
