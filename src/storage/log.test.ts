@@ -42,6 +42,16 @@ test('until a truncation is durable, the durable position is the last one before
   }
 })
 
+test('a truncation above the durable position leaves that where it is', async () => {
+  const world = new World()
+  const { store, log } = await logOfThreeEpochs(world)
+  for (let i = 0; i < 3; i++) append(log)
+  log.truncate(position(5, 9))
+  assert.deepEqual(log.durable, position(5, 7))
+  await world.do(store.flush())
+  assert.deepEqual(log.durable, position(5, 9))
+})
+
 test('a truncation to where its epoch does not reach is a mistake of the caller', async () => {
   for (const to of [
     position(1, 5),

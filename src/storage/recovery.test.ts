@@ -83,3 +83,21 @@ test('a tail that an earlier start left in its journal file is checked', async (
     (error) => error instanceof StoreError && error.code === 'corrupt',
   )
 })
+
+test('a segment that is too short stays as short, so that the next start sees it too', async () => {
+  const world = new World()
+  const store = await world.open()
+  append(create(store), 3000)
+  await world.do(store.close())
+  world.host.kill()
+  const path = `${DIRECTORY}/logs/a.1/00000000000000000000.log`
+  const file = await world.do(world.disk.open(path, 'write'))
+  await world.do(file.truncate(2000))
+  world.host.kill()
+  for (let start = 0; start < 3; start++) {
+    const log = found(await world.open())
+    assert.throws(() => append(log), /has 2000 bytes, 3061 are recorded/)
+    assert.equal(await world.bytesOf(path), 2000)
+    world.host.kill()
+  }
+})

@@ -22,16 +22,30 @@ interface Node {
   readonly [field: string]: unknown
 }
 
-/** Calls without which something is not on the disk when it must be, or is there when it must not. */
+/** Calls without which something is not on the disk when it must be, or is there when it must not, or is not checked. */
 const DURABLE_CALLS: ReadonlySet<string> = new Set([
   'sync',
   'syncDirectory',
   'truncate',
   'whenDurable',
   'rename',
+  'commit',
+  'flush',
+  'checkpoint',
+  'fatal',
+  'rewrite',
+  'syncParents',
+  'refuseData',
+  'writeIdentity',
+  'writeCheckpoint',
+  'loadTails',
+  'matchFiles',
+  'checkNothingAfter',
+  'checkEpochs',
 ])
 const COMPARISONS: ReadonlySet<string> = new Set(['===', '!==', '<', '>', '<=', '>='])
-const SUBJECTS = /crc|lsn|generation|sequence|epoch|incarnation|version|magic/i
+const SUBJECTS =
+  /crc|lsn|generation|sequence|epoch|incarnation|version|magic|truncations|cuts|comparePositions|fileEnd|keptBytes|segment\.bytes/i
 
 export function findMutants(file: string, source: string): Mutant[] {
   const { program, errors } = parseSync(file, source)
@@ -111,12 +125,13 @@ function isAssertion(node: Node): boolean {
   return node['callee'].type === 'Identifier' && node['callee']['name'] === 'assert'
 }
 
-/** The name of the method, if it is one of those. */
+/** The name of the function or method, if it is one of those. */
 function durableCall(node: Node): string | undefined {
   if (node.type !== 'CallExpression' || !isNode(node['callee'])) return undefined
   const { callee } = node
-  if (callee.type !== 'MemberExpression' || !isNode(callee['property'])) return undefined
-  const name = String(callee['property']['name'])
+  const named = callee.type === 'MemberExpression' ? callee['property'] : callee
+  if (!isNode(named)) return undefined
+  const name = String(named['name'])
   return DURABLE_CALLS.has(name) ? name : undefined
 }
 
