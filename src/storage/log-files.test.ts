@@ -52,7 +52,7 @@ async function oneSegment(world: World) {
   )
   const ready = async (): Promise<void> => {}
   const log = new Log(state, {
-    host: { wake() {}, admit() {}, queued() {}, repair() {} },
+    host: { wake() {}, admit() {}, queued() {}, repair: async () => asOffset(0) },
     path,
     tail: new LogTail(new TailCache(0)),
     reads: new LogReads(reader),
