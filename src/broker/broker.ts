@@ -62,7 +62,7 @@ export class Broker {
     const { env, config, host, controller, groups } = options
     const nodeId: NodeId = asNodeId(options.nodeId)
     this.partitions = new Partitions({ env, nodeId, host, metadata: controller, groups })
-    this.cluster = new ClusterView({ nodeId, metadata: controller, partitions: this.partitions })
+    this.cluster = new ClusterView({ nodeId, metadata: controller, host })
     this.#services = {
       env,
       config,

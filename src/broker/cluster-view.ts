@@ -2,9 +2,9 @@
 
 import type { NodeId } from '../base/brand.ts'
 import type { MetadataView } from '../controller/controller.ts'
-import type { PartitionImage, TopicImage } from '../controller/metadata-image.ts'
+import { logIdOf, type PartitionImage, type TopicImage } from '../controller/metadata-image.ts'
 import type { Partition } from '../partition/partition.ts'
-import type { Partitions } from './partitions.ts'
+import type { LogHost } from '../replicated/replicated-log.ts'
 
 export interface NodeAddress {
   readonly nodeId: number
@@ -24,22 +24,23 @@ const NO_LEADER: Leadership = { leaderId: -1, leaderEpoch: -1 }
 export class ClusterView {
   readonly nodeId: NodeId
   readonly metadata: MetadataView
-  readonly #partitions: Partitions
+  readonly #host: LogHost
 
   constructor(options: {
     readonly nodeId: NodeId
     readonly metadata: MetadataView
-    readonly partitions: Partitions
+    readonly host: LogHost
   }) {
     this.nodeId = options.nodeId
     this.metadata = options.metadata
-    this.#partitions = options.partitions
+    this.#host = options.host
   }
 
-  /** The nodes that have a listener of that name, by id. */
+  /** The nodes that can be reached and have a listener of that name, by id. */
   nodes(listener: string): NodeAddress[] {
     const nodes: NodeAddress[] = []
     for (const broker of this.metadata.image.brokers.values()) {
+      if (!this.#host.isUp(broker.nodeId)) continue
       const endpoint = broker.listeners.find(({ name }) => name === listener)
       if (endpoint === undefined) continue
       const { host, port } = endpoint
@@ -52,6 +53,7 @@ export class ClusterView {
     const broker = this.metadata.image.brokers.get(String(nodeId))
     const endpoint = broker?.listeners.find(({ name }) => name === listener)
     if (broker === undefined || endpoint === undefined) return undefined
+    if (!this.#host.isUp(broker.nodeId)) return undefined
     return { nodeId, host: endpoint.host, port: endpoint.port, rack: broker.rack }
   }
 
@@ -59,25 +61,25 @@ export class ClusterView {
     return this.metadata.controllerId ?? -1
   }
 
-  /** As this node's replica sees it. */
+  /** As far as this node knows. */
   leadership(topic: TopicImage, index: number): Leadership {
-    const partition = this.#partitions.getById(topic.id, index)
-    if (partition === undefined) return NO_LEADER
-    const { role } = partition
-    if (role.kind === 'leader') return { leaderId: this.nodeId, leaderEpoch: role.epoch }
-    return role.leader === undefined
-      ? NO_LEADER
-      : { leaderId: role.leader, leaderEpoch: role.epoch }
+    const leader = this.#host.leaderOf(logIdOf(topic, index))
+    if (leader === undefined || !this.#host.isUp(leader.nodeId)) return NO_LEADER
+    return { leaderId: leader.nodeId, leaderEpoch: leader.epoch }
   }
 
-  /** A group has one voter until nodes form clusters, and that is in sync with itself. */
-  inSyncReplicas(partition: PartitionImage, leadership: Leadership): readonly NodeId[] {
-    return leadership.leaderId < 0 ? [] : partition.replicas
+  isUp(nodeId: NodeId): boolean {
+    return this.#host.isUp(nodeId)
+  }
+
+  inSyncReplicas(topic: TopicImage, partition: PartitionImage): readonly NodeId[] {
+    return this.#host.inSync(logIdOf(topic, partition.index), partition.replicas)
   }
 
   /** How many replicas of a partition that this node leads are in sync, for min.insync.replicas. */
   inSyncCount(partition: Partition): number {
     const topic = this.metadata.image.topicsById.get(partition.topicId)
-    return topic?.partitions[partition.index]?.replicas.length ?? 1
+    const replicas = topic?.partitions[partition.index]?.replicas
+    return replicas === undefined ? 1 : this.#host.inSync(partition.log.id, replicas).length
   }
 }

@@ -159,9 +159,7 @@ export class Partitions {
   #openMissing(topic: LocalTopic, from: number): void {
     for (let index = from; index < topic.image.partitions.length; index++) {
       topic.partitions[index] = undefined
-      if (topic.image.partitions[index]?.replicas.includes(this.#nodeId) === true) {
-        this.#open(topic, index)
-      }
+      if (this.#isHere(topic.image, index)) this.#open(topic, index)
     }
   }
 
@@ -225,11 +223,16 @@ export class Partitions {
   }
 
   #votersOf(image: TopicImage, index: number): LogSpec['voters'] {
-    const { brokers } = this.#metadata.image
-    return (image.partitions[index]?.replicas ?? []).map((nodeId) => ({
-      nodeId,
-      directoryId: brokers.get(String(nodeId))?.directoryId ?? '',
-    }))
+    const { replicas = [], directories = [] } = image.partitions[index] ?? {}
+    return replicas.map((nodeId, i) => ({ nodeId, directoryId: directories[i] ?? '' }))
+  }
+
+  /** A replica of this node id in another directory is not this node's (law R6). */
+  #isHere(image: TopicImage, index: number): boolean {
+    return this.#votersOf(image, index).some(
+      ({ nodeId, directoryId }) =>
+        nodeId === this.#nodeId && directoryId === this.#host.directoryId,
+    )
   }
 }
 

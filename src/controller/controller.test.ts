@@ -81,8 +81,8 @@ test('topics are created with ids, partitions and configs, and survive a restart
   assert.equal(created.id, results[1]?.topicId)
   assert.equal(image.topicsById.get(created.id), created)
   assert.deepEqual(created.partitions, [
-    { index: 0, replicas: [1] },
-    { index: 1, replicas: [1] },
+    { index: 0, replicas: [1], directories: [''] },
+    { index: 1, replicas: [1], directories: [''] },
   ])
   assert.equal(again.controller.topicConfigs(created)['retention.ms'], 7)
   assert.equal(logIdOf(created, 1), `${created.id}-1`)
@@ -345,7 +345,7 @@ test('brokers register once per change', async () => {
   const rig = await openController()
   const broker = {
     nodeId: asNodeId(1),
-    directoryId: 'd',
+    directoryId: '',
     rack: null,
     listeners: [
       { name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 'PLAINTEXT' },
@@ -355,6 +355,8 @@ test('brokers register once per change', async () => {
   const end = rig.log.logEnd
   assert.equal((await rig.controller.registerBroker({ ...broker })).errorCode, 0)
   assert.deepEqual(rig.log.logEnd, end)
+  const emptied = await rig.controller.registerBroker({ ...broker, directoryId: 'another' })
+  assert.equal(emptied.errorCode, 101)
   await rig.controller.registerBroker({ ...broker, rack: 'r' })
   assert.equal(
     (await openController({ log: rig.log })).controller.image.brokers.get('1')?.rack,

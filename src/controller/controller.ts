@@ -79,6 +79,8 @@ export interface ControllerOptions {
   readonly staticConfigs: ConfigTexts
   /** For a cluster that is formed by this start; random when absent. 22 characters of URL-safe base64. */
   readonly clusterId?: string
+  /** Whether a node can be reached; absent: every one can. */
+  readonly isUp?: (node: NodeId) => boolean
 }
 
 /** Ids that one block holds, as in Kafka's ProducerIdsBlock. */
@@ -91,6 +93,7 @@ export class Controller implements MetadataView {
   readonly #env: ControllerOptions['env']
   readonly #log: ReplicatedLog
   readonly #staticConfigs: ConfigTexts
+  readonly #isUp: (node: NodeId) => boolean
   readonly #machine: ReplicatedStateMachine<MetadataState, MetadataRecord>
   #listeners: readonly ((change: MetadataChange) => void)[] = []
   /** By image, which is replaced with every change; emptied when broker configs change. */
@@ -99,7 +102,15 @@ export class Controller implements MetadataView {
   #onReady: (() => void) | undefined
   #stopObserving: (() => void) | undefined
 
-  private constructor({ log, nodeId, env, staticConfigs, clusterId }: ControllerOptions) {
+  private constructor({
+    log,
+    nodeId,
+    env,
+    staticConfigs,
+    clusterId,
+    isUp = () => true,
+  }: ControllerOptions) {
+    this.#isUp = isUp
     this.#nodeId = nodeId
     this.#env = env
     this.#log = log
@@ -279,6 +290,12 @@ export class Controller implements MetadataView {
   async registerBroker(broker: BrokerImage): Promise<CommandResult> {
     const outcome = await this.#machine.submit(({ brokers }) => {
       const known = brokers.get(String(broker.nodeId))
+      if (known !== undefined && known.directoryId !== broker.directoryId) {
+        return {
+          changes: [],
+          response: failed('DUPLICATE_BROKER_REGISTRATION', otherDirectory(broker)),
+        }
+      }
       const same = JSON.stringify(known) === JSON.stringify(canonical(broker))
       return {
         changes: same ? [] : [{ type: 'broker', broker: canonical(broker) }],
@@ -299,10 +316,13 @@ export class Controller implements MetadataView {
   }
 
   #context(state: MetadataState): DecisionContext {
-    const nodes = new Set<NodeId>([this.#nodeId])
-    for (const { nodeId } of state.brokers.values()) nodes.add(nodeId)
+    const nodes = [...state.brokers.values()].map(({ nodeId, rack }) => ({
+      nodeId,
+      rack,
+      up: this.#isUp(nodeId),
+    }))
     return {
-      nodes: [...nodes].toSorted((a, b) => a - b),
+      nodes: nodes.toSorted((a, b) => a.nodeId - b.nodeId),
       broker: this.brokerConfigs(),
       newId: () => newUuid(this.#env.random),
     }
@@ -357,6 +377,11 @@ function configResults(
     resourceType,
     resourceName,
   }))
+}
+
+/** Law R6: another directory is another replica, whatever the node is called. */
+function otherDirectory({ nodeId, directoryId }: BrokerImage): string {
+  return `Node ${nodeId} is registered with another data directory than ${directoryId}; start it with its own.`
 }
 
 /** With the fields in one order, so that equal registrations compare equal. */

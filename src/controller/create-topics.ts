@@ -3,7 +3,6 @@
 
 import type { BrokerConfigs } from '../base/config/broker-configs.ts'
 import { validateTopicConfigs } from '../base/config/validate.ts'
-import type { NodeId } from '../base/brand.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
 import type { Decision } from '../replicated/state-machine.ts'
 import {
@@ -22,7 +21,7 @@ import {
 } from './metadata-image.ts'
 import { type MetadataRecord, newTopicRecords } from './metadata-records.ts'
 import { applyRecord, type MetadataState } from './metadata-state.ts'
-import { checkAssignments, place, type Placement } from './placement.ts'
+import { checkAssignments, place, type Placement, type PlacementNode } from './placement.ts'
 import {
   hasCollisionCharacters,
   topicNameProblem,
@@ -32,7 +31,7 @@ import {
 /** What decisions need to know besides the state. */
 export interface DecisionContext {
   /** That may hold replicas; ascending. */
-  readonly nodes: readonly NodeId[]
+  readonly nodes: readonly PlacementNode[]
   readonly broker: BrokerConfigs
   /** A fresh random id. */
   readonly newId: () => string
@@ -75,7 +74,7 @@ export function decideAutoCreate(
 ): Decision<MetadataRecord, CreateTopicResult[]> {
   const wanted = [...new Set(names)]
   const missing = wanted.filter((name) => !state.topics.has(name))
-  const decided = decideCreateTopics(state, missing.map(autoTopic(context.broker)), context)
+  const decided = decideCreateTopics(state, missing.map(autoTopic(context)), context)
   const created = new Map(decided.response.map((result) => [result.name, result]))
   const response = wanted.map((name): CreateTopicResult => {
     const result = created.get(name)
@@ -95,17 +94,30 @@ export function decideAutoCreate(
   return { changes: decided.changes, response }
 }
 
-function autoTopic(broker: BrokerConfigs): (name: string) => CreateTopic {
+function autoTopic({ broker, nodes }: DecisionContext): (name: string) => CreateTopic {
   return (name) => {
     const offsets = name === OFFSETS_TOPIC
     return {
       name,
       numPartitions: offsets ? broker['offsets.topic.num.partitions'] : -1,
-      replicationFactor: offsets ? broker['offsets.topic.replication.factor'] : -1,
+      replicationFactor: offsets
+        ? internalReplicas(broker['offsets.topic.replication.factor'], nodes.length)
+        : -1,
       assignments: [],
       configs: [],
     }
   }
+}
+
+/** An even number of voters tolerates no more failures than one fewer. */
+function internalReplicas(configured: number, nodes: number): number {
+  if (configured !== -1) return configured
+  const most = Math.min(nodes, 5)
+  return most % 2 === 1 ? most : most - 1
+}
+
+function defaultReplicas(configured: number, nodes: number): number {
+  return configured === -1 ? Math.min(nodes, 3) : configured
 }
 
 type TopicDecision = Decision<MetadataRecord, CreateTopicResult>
@@ -119,7 +131,7 @@ function decideOne(
   if (nameError !== undefined) return refused(topic, nameError)
   const configError = validateTopicConfigs(topic.configs.map(({ name, value }) => [name, value]))
   if (configError !== undefined) return refused(topic, failed('INVALID_CONFIG', configError))
-  const placed = placeNew(topic, context)
+  const placed = placeNew(state, topic, context)
   if (!placed.ok) return refused(topic, placed.error)
   const { assignments } = placed
   const bound = checkBounds(state, { topics: 1, partitions: assignments.length }, context.broker)
@@ -165,7 +177,11 @@ function checkName(state: MetadataState, name: string): CommandResult | undefine
   )
 }
 
-function placeNew(topic: CreateTopic, { nodes, broker }: DecisionContext): Placement {
+function placeNew(
+  state: MetadataState,
+  topic: CreateTopic,
+  { nodes, broker }: DecisionContext,
+): Placement {
   const { numPartitions, replicationFactor } = topic
   if (topic.assignments.length > 0) return placeAsChosen(topic, nodes)
   if (replicationFactor < -1 || replicationFactor === 0) {
@@ -188,14 +204,16 @@ function placeNew(topic: CreateTopic, { nodes, broker }: DecisionContext): Place
     )
   }
   return place(nodes, {
-    from: 0,
+    from: state.partitionCount,
     count,
     replicationFactor:
-      replicationFactor === -1 ? broker['default.replication.factor'] : replicationFactor,
+      replicationFactor === -1
+        ? defaultReplicas(broker['default.replication.factor'], nodes.length)
+        : replicationFactor,
   })
 }
 
-function placeAsChosen(topic: CreateTopic, nodes: readonly NodeId[]): Placement {
+function placeAsChosen(topic: CreateTopic, nodes: readonly PlacementNode[]): Placement {
   if (topic.replicationFactor !== -1 || topic.numPartitions !== -1) {
     return refusedPlacement(
       'INVALID_REQUEST',

@@ -36,6 +36,8 @@ export interface PartitionImage {
   readonly index: number
   /** The preferred leader first. */
   readonly replicas: readonly NodeId[]
+  /** Their data directories when the partition was created, in the same order: its voters for ever (laws R6, R7). */
+  readonly directories: readonly string[]
 }
 
 export interface BrokerImage {

@@ -54,7 +54,7 @@ export function applyRecord(state: MetadataState, record: MetadataRecord): Metad
     case 'topic': {
       const { id, name, isInternal } = record
       assert(!state.topics.has(name) && !state.topicsById.has(id), `topic ${name} is there`)
-      const partitions = partitionsOf(record.assignments, 0)
+      const partitions = partitionsOf(state, record.assignments, 0)
       const topic = { id, name, isInternal, partitions, configs: new Map<string, string>() }
       const named = hasCollisionCharacters(name)
         ? state.namesByCollision.with(unifyCollisionCharacters(name), name)
@@ -64,7 +64,7 @@ export function applyRecord(state: MetadataState, record: MetadataRecord): Metad
     }
     case 'partitions': {
       const topic = topicOf(state, record.topicId)
-      const added = partitionsOf(record.assignments, topic.partitions.length)
+      const added = partitionsOf(state, record.assignments, topic.partitions.length)
       const partitionCount = state.partitionCount + added.length
       const partitions = [...topic.partitions, ...added]
       return withTopic({ ...state, partitionCount }, { ...topic, partitions })
@@ -115,8 +115,17 @@ function withoutTopic(state: MetadataState, { id, name, partitions }: TopicImage
   }
 }
 
-function partitionsOf(assignments: Assignments, from: number): PartitionImage[] {
-  return assignments.map((replicas, i) => ({ index: from + i, replicas }))
+/** The directories are those that are registered at this point of the log, the same on every node. */
+function partitionsOf(
+  { brokers }: MetadataState,
+  assignments: Assignments,
+  from: number,
+): PartitionImage[] {
+  return assignments.map((replicas, i) => ({
+    index: from + i,
+    replicas,
+    directories: replicas.map((nodeId) => brokers.get(String(nodeId))?.directoryId ?? ''),
+  }))
 }
 
 function withConfig(

@@ -12,4 +12,6 @@ export const FrameKind = {
   ANSWER: 5,
   /** A cluster that is forming (`formation.ts`). */
   FORMATION: 6,
+  /** Which followers lag in the groups that the sender leads (`in-sync.ts`). */
+  LAGGING: 7,
 } as const

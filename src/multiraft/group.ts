@@ -12,6 +12,7 @@ import { type StoredLog, StoreError } from '../storage/store.ts'
 import type { GroupDescriptor } from './descriptor.ts'
 import { encodeGroupMessage, type GroupMessage, type WireBatch } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
+import { FollowerLags } from './in-sync.ts'
 import { Replication } from './replication.ts'
 
 /** Follows one group. Called synchronously, in log order; must not throw. */
@@ -49,6 +50,7 @@ export class RaftGroup {
   /** The leadership that is claimed on this node's list. */
   #claimed: LeaderEpoch | undefined
   #term: LeaderEpoch
+  #lags: FollowerLags
   /** The bytes of the append that is being taken. */
   #receiving: Uint8Array | undefined
   #closed = false
@@ -69,6 +71,7 @@ export class RaftGroup {
       nowMs: node.clock.monotonicMs(),
     })
     this.#term = this.#raft.term
+    this.#lags = new FollowerLags(this.#now())
     this.#replication = new Replication({ node, group: this.id, stored, raft: this.#raft })
     this.#listener = listenerOf(this)
     stored.onDurable(() => this.#onDurable())
@@ -106,6 +109,7 @@ export class RaftGroup {
 
   peerDown(peer: NodeId): void {
     this.#replication.forget(peer)
+    this.#lags.down(peer)
     this.#step({ kind: 'peer-down', peer, nowMs: this.#now() })
   }
 
@@ -149,6 +153,7 @@ export class RaftGroup {
     this.#receiving = undefined
     if (message.kind === 'ack') {
       this.#replication.acknowledged(from, message.durable)
+      this.#lags.acknowledged(from, message.durable, this.#raft.end, this.#now())
       this.#settleLogStarts()
     } else if (message.kind === 'mismatch' || message.kind === 'deferred') {
       this.#replication.forget(from)
@@ -198,6 +203,18 @@ export class RaftGroup {
   /** Sends the followers what there is for them. Called once a turn, after `markDirty`. */
   pump(): void {
     if (!this.#closed) this.#replication.pump()
+  }
+
+  /** Leader only: voters that can be reached and are not in sync. */
+  lagging(lagMsMax: number): NodeId[] {
+    const nowMs = this.#now()
+    const lagging: NodeId[] = []
+    for (const [node, { match }] of this.#raft.followers) {
+      if (!this.#node.isUp(node)) continue
+      const caughtUp = comparePositions(match, this.#raft.end) >= 0
+      if (!this.#lags.inSync(node, { caughtUp, nowMs, lagMsMax })) lagging.push(node)
+    }
+    return lagging
   }
 
   /** Law R9: this leadership stood at some moment after the call. */
@@ -331,6 +348,7 @@ export class RaftGroup {
       this.#unclaim()
       if (leads !== undefined) {
         this.#claimed = leads
+        this.#lags = new FollowerLags(this.#now())
         this.#node.claim(this.id, leads)
       } else {
         this.#replication.forgetAll()

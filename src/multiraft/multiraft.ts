@@ -18,6 +18,7 @@ import { RaftGroup, type GroupListener } from './group.ts'
 import { decodeGroupMessage, encodeGroupMessage } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
 import type { GroupObserver } from './observer.ts'
+import { decodeLagging, encodeLagging, type LaggingByGroup } from './in-sync.ts'
 import { Liveness } from './liveness/liveness.ts'
 import { Transport, type Lane, type NodeIdentity, type PeerAddress } from './transport/transport.ts'
 
@@ -64,6 +65,8 @@ export interface GroupSpec {
 
 /** How often groups with a deadline are looked at. */
 const TICK_MS = 10
+/** How often leaders look at which of their followers lag. */
+const WATCH_MS = 500
 /** Largest frame: a message of one huge batch and its head. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024
 /** Groups that peers asked for and that are not here (yet). */
@@ -85,11 +88,17 @@ export class MultiRaft implements GroupNode {
   /** Who asked for a group that is not here. */
   readonly #wanted = new Map<LogId, Set<NodeId>>()
   readonly #bootId: string
+  #peerIds: readonly NodeId[] = []
   #transport: Transport | undefined
   #liveness: Liveness | undefined
   #pumping: Timer | undefined
   #ticking: Timer | undefined
   #formation: Formation | undefined
+  readonly #laggingAt = new Map<NodeId, LaggingByGroup>()
+  #lagging: LaggingByGroup = new Map()
+  #watching: Timer | undefined
+  /** `replica.lag.time.max.ms`. */
+  #lagMsMax = 30_000
   #closed = false
 
   private constructor({ env, nodeId, store, timing, observer }: AloneOptions) {
@@ -121,10 +130,11 @@ export class MultiRaft implements GroupNode {
 
   async #join({ env, cluster }: MultiRaftOptions): Promise<void> {
     const { heartbeatMs, electionTimeoutMs } = this.timing
+    this.#peerIds = cluster.peers.map(({ nodeId }) => nodeId)
     this.#liveness = new Liveness({
       env,
       self: { nodeId: this.nodeId, bootId: this.#bootId },
-      peers: cluster.peers.map(({ nodeId }) => nodeId),
+      peers: this.#peerIds,
       intervalMs: heartbeatMs,
       electionTimeoutMs,
       send: (to, frame) => this.send(to, 'control', [LIVENESS_HEAD, ...frame]),
@@ -162,6 +172,7 @@ export class MultiRaft implements GroupNode {
       },
     })
     this.#liveness.start()
+    this.#watch()
   }
 
   // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -272,6 +283,59 @@ export class MultiRaft implements GroupNode {
     return this.#env.host.fatal(`${what} failed`, error)
   }
 
+  // ── What is known of groups ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** From its own replica, or from what the nodes say that they lead; the highest epoch counts. */
+  leaderOf(id: LogId): { readonly nodeId: NodeId; readonly epoch: LeaderEpoch } | undefined {
+    const raft = this.#groups.get(id)?.raft
+    if (raft?.role === 'leader') return { nodeId: this.nodeId, epoch: raft.term }
+    let best: { readonly nodeId: NodeId; readonly epoch: LeaderEpoch } | undefined
+    if (raft?.leader !== undefined) best = { nodeId: raft.leader, epoch: raft.term }
+    for (const nodeId of this.#peerIds) {
+      const claim = this.#liveness?.claimsOf(nodeId).get(id)
+      if (claim === undefined || (best !== undefined && best.epoch >= claim.epoch)) continue
+      best = { nodeId, epoch: claim.epoch }
+    }
+    return best !== undefined && raft !== undefined && best.epoch < raft.term ? undefined : best
+  }
+
+  inSync(id: LogId, replicas: readonly NodeId[]): readonly NodeId[] {
+    const group = this.#groups.get(id)
+    const leader = this.leaderOf(id)?.nodeId
+    const lagging =
+      group?.raft.role === 'leader'
+        ? group.lagging(this.#lagMsMax)
+        : ((leader === undefined ? undefined : this.#laggingAt.get(leader)?.get(id)) ?? [])
+    return replicas.filter(
+      (node) => (node === this.nodeId || this.isUp(node)) && !lagging.includes(node),
+    )
+  }
+
+  /** `replica.lag.time.max.ms`. */
+  setLagMax(ms: number): void {
+    this.#lagMsMax = ms
+  }
+
+  #watch(): void {
+    this.#watching = this.#env.timers.after(WATCH_MS, () => this.#watch())
+    const lagging = new Map<LogId, readonly NodeId[]>()
+    for (const group of this.#groups.values()) {
+      if (group.raft.role !== 'leader') continue
+      const nodes = group.lagging(this.#lagMsMax)
+      if (nodes.length > 0) lagging.set(group.id, nodes)
+    }
+    if (sameLagging(lagging, this.#lagging)) return
+    this.#lagging = lagging
+    for (const node of this.#peerIds) this.#sayLagging(node)
+  }
+
+  #sayLagging(to: NodeId): void {
+    const writer = new Writer(64)
+    writer.int8(FrameKind.LAGGING)
+    encodeLagging(writer, this.#lagging)
+    this.send(to, 'control', writer.finish())
+  }
+
   // ── The cluster ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get bootId(): string {
@@ -299,6 +363,7 @@ export class MultiRaft implements GroupNode {
     this.#closed = true
     this.#pumping?.cancel()
     this.#ticking?.cancel()
+    this.#watching?.cancel()
     for (const id of [...this.#groups.keys()]) this.shut(id)
     this.calls.close()
     this.#liveness?.close()
@@ -321,6 +386,9 @@ export class MultiRaft implements GroupNode {
       case FrameKind.CALL:
       case FrameKind.ANSWER:
         return this.calls.receive(from.nodeId, kind, reader)
+      case FrameKind.LAGGING:
+        this.#laggingAt.set(from.nodeId, decodeLagging(reader))
+        return undefined
       case FrameKind.FORMATION:
         return this.#formation?.receive(from, reader.rest())
       default:
@@ -379,11 +447,13 @@ export class MultiRaft implements GroupNode {
   // ── Peers and time ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #peerUp(peer: NodeId): void {
+    this.#sayLagging(peer)
     for (const group of this.#groupsWith(peer)) group.peerUp(peer)
   }
 
   #peerDown(peer: NodeId): void {
     this.calls.peerDown(peer)
+    this.#laggingAt.delete(peer)
     for (const group of this.#groupsWith(peer)) group.peerDown(peer)
   }
 
@@ -409,6 +479,12 @@ export class MultiRaft implements GroupNode {
       this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())
     }
   }
+}
+
+function sameLagging(a: LaggingByGroup, b: LaggingByGroup): boolean {
+  if (a.size !== b.size) return false
+  for (const [group, nodes] of a) if (b.get(group)?.join() !== nodes.join()) return false
+  return true
 }
 
 const LIVENESS_HEAD = Uint8Array.of(FrameKind.LIVENESS)

@@ -5,7 +5,7 @@ import type { LogId, NodeId } from '../base/brand.ts'
 import type { Host } from '../env/env.ts'
 import type { MultiRaft } from '../multiraft/multiraft.ts'
 import { RaftLog } from './raft-log.ts'
-import type { LogHost, LogSpec, ReplicatedLog } from './replicated-log.ts'
+import type { Leader, LogHost, LogSpec, ReplicatedLog } from './replicated-log.ts'
 
 export class RaftLogHost implements LogHost {
   readonly nodeId: NodeId
@@ -20,6 +20,22 @@ export class RaftLogHost implements LogHost {
     this.#node = options.node
     this.nodeId = options.node.nodeId
     this.#host = options.host
+  }
+
+  get directoryId(): string {
+    return this.#node.store.directoryId
+  }
+
+  isUp(node: NodeId): boolean {
+    return node === this.nodeId || this.#node.isUp(node)
+  }
+
+  leaderOf(id: LogId): Leader | undefined {
+    return this.#node.leaderOf(id)
+  }
+
+  inSync(id: LogId, replicas: readonly NodeId[]): readonly NodeId[] {
+    return this.#node.inSync(id, replicas)
   }
 
   get storageFull(): boolean {

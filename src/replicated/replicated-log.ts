@@ -87,9 +87,17 @@ export interface ReplicatedLog {
   observe(observer: LogObserver): () => void
 }
 
-/** The replicated logs of this node. */
+/** The replicated logs of this node, and what it knows of those of other nodes. */
 export interface LogHost {
   readonly nodeId: NodeId
+  /** Identity of this node's data (law R6). */
+  readonly directoryId: string
+  /** Reachable, as this node sees it; itself always. */
+  isUp(node: NodeId): boolean
+  /** Who leads the log, whether this node has a replica of it or not; undefined: nobody that is known. */
+  leaderOf(id: LogId): Leader | undefined
+  /** Those of the replicas that are in sync with the leader (replica.lag.time.max.ms), as far as known here. */
+  inSync(id: LogId, replicas: readonly NodeId[]): readonly NodeId[]
   logs(): Iterable<ReplicatedLog>
   get(id: LogId): ReplicatedLog | undefined
   /** Creates (durably, before it resolves) or opens the log. */
@@ -100,6 +108,11 @@ export interface LogHost {
   /** True while appends are refused because this node's disk is full. */
   readonly storageFull: boolean
   close(): Promise<void>
+}
+
+export interface Leader {
+  readonly nodeId: NodeId
+  readonly epoch: LeaderEpoch
 }
 
 export interface LogSpec {

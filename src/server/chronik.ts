@@ -151,8 +151,10 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     nodeId,
     env,
     staticConfigs,
+    isUp: (peer) => host.isUp(peer),
     ...(formed === undefined ? {} : { clusterId: formed }),
   })
+  node.setLagMax(local.brokerConfigs()['replica.lag.time.max.ms'])
   const controller = isCluster
     ? new ClusterController({ controller: local, nodeId, env, link: controllerLink(node) })
     : local

@@ -81,7 +81,7 @@ export class NodeClusterAdmin implements ClusterAdmin {
         leader: leadership.leaderId < 0 ? null : leadership.leaderId,
         leaderEpoch: leadership.leaderEpoch,
         replicas: partition.replicas,
-        isr: cluster.inSyncReplicas(partition, leadership),
+        isr: cluster.inSyncReplicas(topic, partition),
         minInSync,
         highWatermark: log?.highWatermark ?? null,
         logEnd: log?.logEnd.offset ?? null,

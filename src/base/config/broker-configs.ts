@@ -11,13 +11,13 @@ import {
   intConfig,
   listConfig,
   longConfig,
-  onlyDefault,
   stringConfig,
 } from './definition.ts'
 import { topicConfigs } from './topic-configs.ts'
 
 const MIB = 1024 * 1024
-const ONE_NODE = 'a node has no peers yet to hold further replicas'
+const AUTO_OR_POSITIVE = (value: number): string | undefined =>
+  value === 0 ? 'give the number of replicas, or -1 for as many as the cluster allows' : undefined
 
 export const brokerConfigs = {
   'node.id': intConfig({
@@ -58,10 +58,18 @@ export const brokerConfigs = {
     documentation: 'Whether a client that asks for an unknown topic creates it.',
   }),
   'default.replication.factor': intConfig({
-    default: 1,
+    default: -1,
+    min: -1,
+    documentation:
+      'Replicas of a topic that is created without saying how many. -1: three, or as many as there are nodes where there are fewer.',
+    refuse: AUTO_OR_POSITIVE,
+  }),
+  'replica.lag.time.max.ms': longConfig({
+    default: 30_000,
     min: 1,
-    documentation: 'Replicas of a topic that is created without saying how many.',
-    refuse: onlyDefault(1, ONE_NODE),
+    importance: 'high',
+    documentation:
+      'A replica that has not held all of its leader for so long is not in sync. One that can not be reached is not in sync at once.',
   }),
   'socket.request.max.bytes': intConfig({
     default: 100 * MIB,
@@ -138,11 +146,13 @@ export const brokerConfigs = {
     documentation: 'Partitions of __consumer_offsets; taken when that topic is created.',
   }),
   'offsets.topic.replication.factor': intConfig({
-    default: 1,
-    min: 1,
+    default: -1,
+    min: -1,
     importance: 'high',
-    documentation: 'Replicas of __consumer_offsets; taken when that topic is created.',
-    refuse: onlyDefault(1, ONE_NODE),
+    documentation:
+      'Replicas of __consumer_offsets; taken when that topic is created. ' +
+      '-1: five, or as many as there are nodes where there are fewer, an odd number.',
+    refuse: AUTO_OR_POSITIVE,
   }),
   'offset.metadata.max.bytes': intConfig({
     default: 4096,

@@ -40,7 +40,7 @@ export function describePartition(
     leaderId: reachable ? leadership.leaderId : -1,
     leaderEpoch: leadership.leaderEpoch,
     replicaNodes: replicas,
-    isrNodes: partition === undefined ? [] : cluster.inSyncReplicas(partition, leadership),
+    isrNodes: partition === undefined ? [] : cluster.inSyncReplicas(topic, partition),
     offlineReplicas: replicas.filter((nodeId) => cluster.node(nodeId, listener) === undefined),
   }
 }

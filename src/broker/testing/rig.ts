@@ -69,6 +69,7 @@ export async function openRig(options: RigOptions = {}) {
   const staticConfigs = new Map(Object.entries(options.configs ?? {}))
   const nodeId = asNodeId(1)
   const host = new LogHostDouble(nodeId)
+  host.directoryId = 'AAAAAAAAAAAAAAAAAAAAAg'
   const metadataLog = new ReplicatedLogDouble({ id: METADATA_LOG_ID })
   const controller = await Controller.open({ log: metadataLog, nodeId, env, staticConfigs })
   const names = options.listeners ?? ['PLAINTEXT']
@@ -85,7 +86,7 @@ export async function openRig(options: RigOptions = {}) {
   const bound = await broker.bind()
   await controller.registerBroker({
     nodeId,
-    directoryId: 'AAAAAAAAAAAAAAAAAAAAAg',
+    directoryId: host.directoryId,
     rack: null,
     listeners: bound.map(({ name, address }) => ({
       name,

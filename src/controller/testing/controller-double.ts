@@ -29,7 +29,18 @@ export async function openController(
     staticConfigs: new Map(Object.entries(options.staticConfigs ?? {})),
   })
   await time.settle()
-  return { controller: await opening, log, time }
+  const controller = await opening
+  if (!controller.image.brokers.has('1')) {
+    const registered = controller.registerBroker({
+      nodeId: asNodeId(1),
+      directoryId: '',
+      rack: null,
+      listeners: [],
+    })
+    await time.settle()
+    await registered
+  }
+  return { controller, log, time }
 }
 
 /** The clock, timers and host of the virtual time, with random numbers that differ but repeat in every run. */

@@ -22,6 +22,7 @@ import type {
   AppendRejection,
   AppendResult,
   CommitOutcome,
+  Leader,
   LogHost,
   LogObserver,
   LogSpec,
@@ -215,6 +216,8 @@ export class ReplicatedLogDouble implements ReplicatedLog {
 /** A host of doubles: every log leads at once, and the test reaches it by id. */
 export class LogHostDouble implements LogHost {
   readonly nodeId: NodeId
+  /** As of a node that was not registered when the topics were created. */
+  directoryId = ''
   storageFull = false
   /** Given to each log that is opened. */
   autoCommit = true
@@ -224,6 +227,21 @@ export class LogHostDouble implements LogHost {
 
   constructor(nodeId: NodeId = asNodeId(1)) {
     this.nodeId = nodeId
+  }
+
+  isUp(): boolean {
+    return true
+  }
+
+  leaderOf(id: LogId): Leader | undefined {
+    const role = this.doubles.get(id)?.role
+    if (role === undefined) return undefined
+    const nodeId = role.kind === 'leader' ? this.nodeId : role.leader
+    return nodeId === undefined ? undefined : { nodeId, epoch: role.epoch }
+  }
+
+  inSync(_id: LogId, replicas: readonly NodeId[]): readonly NodeId[] {
+    return replicas
   }
 
   logs(): Iterable<ReplicatedLog> {
