@@ -42,7 +42,7 @@ const tasks = {
     build()
     const given = args.some((arg) => arg === '--data-dir' || arg.startsWith('--data-dir='))
     const data = given ? [] : ['--data-dir', join(root, 'data')]
-    return handOver([join(root, 'dist', 'cli', 'main.js'), 'start', '--hints', ...data, ...args])
+    return handOver([join(root, 'dist', 'cli', 'main.js'), 'dev', ...data, ...args])
   },
   test: (args) => handOver(testArguments(args)),
   build: () => build({ say: true }),

@@ -16,6 +16,8 @@ import { type Address, parseAddress } from './options-listeners.ts'
 const DEFAULT_HTTP = '127.0.0.1:6092,127.0.0.1:6093,127.0.0.1:6094'
 export const HTTP_ENVIRONMENT = 'CHRONIK_CLUSTER_HTTP'
 const TIMEOUT_DEFAULT_S = 10
+/** Status is answered from memory. */
+const HASTY_MS = 2000
 
 export type CallHttp = (address: Address, call: HttpCall) => Promise<HttpAnswer>
 
@@ -83,7 +85,9 @@ export class AdminClient {
   }
 
   /** Also asks the node that an answer names as the one that can do it. */
-  change<T>(verb: 'transfer-leader' | 'drain', body: unknown): Promise<T> {
+  async change<T>(verb: 'transfer-leader' | 'drain', body: unknown): Promise<T> {
+    // Finds one that answers, so that a change is not sent to one that does not and may carry it out later.
+    if (this.#addresses.length > 1) await this.status()
     return this.#ask<T>('POST', `/${verb}`, body)
   }
 
@@ -93,7 +97,8 @@ export class AdminClient {
     const errors = new Map<string, Error | ErrorBody>()
     for (let address = left.shift(); address !== undefined; address = left.shift()) {
       if (errors.has(hostPort(address))) continue
-      const outcome = await this.#askOne(address, method, path, body)
+      const hasty = method === 'GET' && left.length > 0
+      const outcome = await this.#askOne(address, { method, path, body, hasty })
       if (outcome.kind === 'answer') {
         const first = address
         this.#addresses = [first, ...this.#addresses.filter((other) => other !== first)]
@@ -112,15 +117,20 @@ export class AdminClient {
 
   async #askOne(
     address: Address,
-    method: HttpCall['method'],
-    path: string,
-    body: unknown,
+    asked: {
+      readonly method: HttpCall['method']
+      readonly path: string
+      readonly body?: unknown
+      /** There are others to ask. */
+      readonly hasty?: boolean
+    },
   ): Promise<Outcome> {
+    const { method, path, body, hasty = false } = asked
     try {
       const answer = await this.#world.callHttp(address, {
         method,
         path: `${CLUSTER_PATH}${path}`,
-        timeoutMs: this.#timeoutMs,
+        timeoutMs: hasty ? Math.min(HASTY_MS, this.#timeoutMs) : this.#timeoutMs,
         ...(body === undefined ? {} : { body }),
       })
       return outcomeOf(answer, address)
@@ -132,7 +142,7 @@ export class AdminClient {
 
   /** Where a node answers HTTP, as the one at `through` knows; undefined where it does not. */
   async #addressOf(through: Address, nodeId: number): Promise<Address | undefined> {
-    const outcome = await this.#askOne(through, 'GET', '', undefined)
+    const outcome = await this.#askOne(through, { method: 'GET', path: '' })
     if (outcome.kind !== 'answer') return undefined
     const { nodes } = outcome.value as ClusterStatus
     const http = nodes.find((node) => node.nodeId === nodeId)?.http ?? null

@@ -4,6 +4,7 @@ import { hostPort } from '../base/hosts.ts'
 import { DiskError } from '../env/disk.ts'
 import type { Env } from '../env/env.ts'
 import { NetError } from '../env/network.ts'
+import { FormationError } from '../multiraft/formation.ts'
 import { OptionsError } from '../server/options.ts'
 import { StoreError } from '../storage/store.ts'
 import { Failure } from './failure.ts'
@@ -17,7 +18,9 @@ export function explainStartFailure(error: unknown, options: NodeOptions): unkno
       ? explainNet(error, options)
       : error instanceof DiskError
         ? explainDisk(error, options.dataDir)
-        : error instanceof StoreError || error instanceof OptionsError
+        : error instanceof StoreError ||
+            error instanceof OptionsError ||
+            error instanceof FormationError
           ? error.message
           : undefined
   return message === undefined ? error : new Failure(message, { cause: error })

@@ -11,12 +11,14 @@ import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/
 import type { Env } from '../env/env.ts'
 import type { NetAddress } from '../env/network.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
+import { decodeDescriptor } from '../multiraft/descriptor.ts'
 import type { MultiRaft } from '../multiraft/multiraft.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { RaftLogHost } from '../replicated/raft-log-host.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
+import type { Readiness } from '../admin/cluster-admin.ts'
 import { AdminHttp } from './admin-http.ts'
 import { Closing } from './closing.ts'
 import { METADATA_LOG_CONFIG, openReplication } from './replication.ts'
@@ -187,8 +189,10 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   })
   dropOrphans(store, controller)
   broker.serve()
-  http?.setCluster(clusterAdmin({ options, nodeId, controller, broker, log, http: http.address }))
-  http?.setReadiness(() => ({ ready: true }))
+  http?.setCluster(
+    clusterAdmin({ options, nodeId, node, controller, broker, log, http: http.address }),
+  )
+  http?.setReadiness(() => readiness(controller))
   closing.add('readiness', () => http?.setReadiness(() => ({ ready: false, reason: 'stopping' })))
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
   const { clusterId } = controller.image
@@ -209,31 +213,50 @@ function controllerLink({ calls }: MultiRaft): ControllerLink {
 function clusterAdmin(parts: {
   readonly options: ChronikOptions
   readonly nodeId: NodeId
+  readonly node: MultiRaft
   readonly controller: MetadataView
   readonly broker: Broker
   readonly log: ReplicatedLog
   readonly http: NetAddress
 }): NodeClusterAdmin {
-  const { options, nodeId, controller, broker, log, http } = parts
+  const { options, nodeId, node, controller, broker, log, http } = parts
   return new NodeClusterAdmin({
     nodeId,
     metadata: controller,
     cluster: broker.cluster,
     partitions: broker.partitions,
     controllerEpoch: () => log.role.epoch,
-    facts: () => factsOfThisNode(options, http),
+    facts: (of) => factsOf(of, { options, nodeId, node, http }),
     moves: MOVES_ALONE,
   })
 }
 
-function factsOfThisNode(options: ChronikOptions, http: NetAddress): PeerFacts {
-  const raft = options.cluster?.raft
+function factsOf(
+  of: NodeId,
+  here: {
+    readonly options: ChronikOptions
+    readonly nodeId: NodeId
+    readonly node: MultiRaft
+    readonly http: NetAddress
+  },
+): PeerFacts {
+  const peer = here.options.cluster?.peers.find((listed) => listed.nodeId === of)
+  const isSelf = of === here.nodeId
   return {
-    up: true,
-    bootId: null,
+    up: isSelf || here.node.isUp(of),
+    bootId: isSelf ? here.node.bootId : null,
     draining: false,
-    raft: raft === undefined ? null : hostPort(raft),
-    http: hostPort(http),
+    raft: peer === undefined ? null : hostPort(peer),
+    http: isSelf ? hostPort(here.http) : null,
+  }
+}
+
+/** A node that knows no controller is cut off from the majority: its metadata may be old, and nothing can be changed. */
+function readiness({ controllerId }: MetadataView): Readiness {
+  if (controllerId !== undefined) return { ready: true }
+  return {
+    ready: false,
+    reason: 'no controller is known: a majority of the nodes is down or out of reach',
   }
 }
 
@@ -249,13 +272,23 @@ async function ownDirectory(closing: Closing): Promise<string> {
   return directory.path
 }
 
-/** The vote of the metadata log is the node's own, so it tells whose data this is; asked before anything is written. */
+/** Whose data it is, asked before anything is written: data of another node would make two nodes vote as one. */
 function checkNodeId(store: Store, nodeId: NodeId, dataDir: string): void {
-  const owner = store.get(METADATA_LOG_ID)?.hardState.votedFor
+  const owner = ownerOf(store)
   if (owner === undefined || owner === nodeId) return
   throw new OptionsError(
     `${dataDir} holds the data of node ${owner}, not of node ${nodeId}; start with node id ${owner}, or give another data directory`,
   )
+}
+
+/** Undefined where nothing tells. */
+function ownerOf(store: Store): NodeId | undefined {
+  const metadata = store.get(METADATA_LOG_ID)
+  if (metadata === undefined) return undefined
+  const descriptor = decodeDescriptor(metadata.descriptor)
+  // Before groups had descriptors, a node by itself voted for itself alone.
+  if (descriptor === undefined) return metadata.hardState.votedFor
+  return descriptor.voters.find(({ directoryId }) => directoryId === store.directoryId)?.nodeId
 }
 
 /**

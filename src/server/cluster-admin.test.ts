@@ -30,7 +30,12 @@ async function post(path: string, body: unknown): Promise<[status: number, text:
 }
 
 test('the node, its topics and partitions', async () => {
-  const status = (await (await fetch(url('?partitions=true'))).json()) as Record<string, unknown>
+  const status = (await (await fetch(url('?partitions=true'))).json()) as Record<
+    string,
+    unknown
+  > & { readonly nodes: readonly { readonly bootId: string }[] }
+  const bootId = status.nodes[0]?.bootId
+  assert.match(bootId ?? '', /./)
   assert.equal(status['clusterId'], node.clusterId)
   assert.deepEqual(status['nodes'], [
     {
@@ -38,7 +43,7 @@ test('the node, its topics and partitions', async () => {
       rack: 'a',
       kafka: { PLAINTEXT: node.bootstrap },
       up: true,
-      bootId: null,
+      bootId,
       draining: false,
       raft: null,
       http: `127.0.0.1:${node.http?.port}`,

@@ -11,6 +11,7 @@ import type {
   TransferDone,
   TransferRequest,
 } from '../admin/cluster-admin.ts'
+import type { NodeId } from '../base/brand.ts'
 import { hostPort } from '../base/hosts.ts'
 import type { ClusterView } from '../broker/cluster-view.ts'
 import type { Partitions } from '../broker/partitions.ts'
@@ -37,7 +38,7 @@ export interface ClusterAdminParts {
   readonly cluster: ClusterView
   readonly partitions: Partitions
   readonly controllerEpoch: () => number
-  readonly facts: (nodeId: number) => PeerFacts
+  readonly facts: (nodeId: NodeId) => PeerFacts
   readonly moves: LeaderMoves
 }
 

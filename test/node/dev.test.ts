@@ -19,7 +19,7 @@ after(() => {
 })
 
 const chronik = join(root, 'bin', 'chronik')
-const NODES = 1
+const NODES = 3
 
 interface Dev {
   readonly process: NodeProcess
@@ -49,11 +49,15 @@ async function tell({ directory }: Dev, ...args: readonly string[]): Promise<str
   return stdout
 }
 
-async function pids(dev: Dev): Promise<number[]> {
-  const { nodes } = JSON.parse(await tell(dev, 'status', '--json')) as {
-    nodes: { pid: number | null }[]
+async function nodesOf(dev: Dev): Promise<{ pid: number | null; ready: boolean }[]> {
+  const status = JSON.parse(await tell(dev, 'status', '--json')) as {
+    nodes: { pid: number | null; ready: boolean }[]
   }
-  return nodes.flatMap(({ pid }) => (pid === null ? [] : [pid]))
+  return status.nodes
+}
+
+async function pids(dev: Dev): Promise<number[]> {
+  return (await nodesOf(dev)).flatMap(({ pid }) => (pid === null ? [] : [pid]))
 }
 
 async function allGone(left: readonly number[], withinMs: number): Promise<void> {
@@ -78,6 +82,28 @@ test('Ctrl-C stops all of it within 2 s; the data stays', { timeout: 60_000 }, a
   assert.match(again.process.stdout, /kept from an earlier start/)
   assert.deepEqual(await again.process.stop('SIGTERM'), { code: 0, signal: null })
 })
+
+test(
+  'what was written before all were killed is there when they are back',
+  { timeout: 120_000 },
+  async () => {
+    const dev = await startDev('killed')
+    const run = async (args: readonly string[], input = ''): Promise<string> => {
+      const all = [...args, '-b', dev.kafka, '--timeout', '60']
+      const running = promisify(execFile)(chronik, all, { env: withoutRunner(process.env) })
+      running.child.stdin?.end(input)
+      return (await running).stdout
+    }
+    await run(['topic', 'create', 'orders', '--replication-factor', String(NODES)])
+    await run(['produce', 'orders'], 'one\ntwo\n')
+    await tell(dev, 'kill', 'all')
+    assert.deepEqual(await pids(dev), [])
+    await tell(dev, 'restart', 'all')
+    while (!(await nodesOf(dev)).every(({ ready }) => ready)) await sleep(100)
+    assert.equal(await run(['consume', 'orders', '--until-end']), 'one\ntwo\n')
+    await dev.process.stop()
+  },
+)
 
 test(
   'nodes end when their supervisor is killed, and it can start again',

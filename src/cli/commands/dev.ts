@@ -107,7 +107,11 @@ function directoryOf(
   disk: ConstructorParameters<typeof DevDirectory>[1]['disk'],
 ): DevDirectory {
   if (dataDir === '') throw usage('--data-dir: names no directory')
-  return new DevDirectory(absolutePath(dataDir, world), { disk, files: world.files })
+  return new DevDirectory(absolutePath(dataDir, world), {
+    disk,
+    files: world.files,
+    self: world.selfText,
+  })
 }
 
 function status(world: World): Command {

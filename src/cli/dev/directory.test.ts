@@ -22,7 +22,8 @@ function directory(name: string, ...content: readonly string[]): DevDirectory {
     mkdirSync(entry.endsWith('/') ? full : join(full, '..'), { recursive: true })
     if (!entry.endsWith('/')) writeFileSync(full, '')
   }
-  return new DevDirectory(path, { disk, files: { read: readPrivateFile, write: writePrivateFile } })
+  const files = { read: readPrivateFile, write: writePrivateFile }
+  return new DevDirectory(path, { disk, files, self: 'chronik' })
 }
 
 const sure = { sure: true, ask: undefined, say: () => undefined }

@@ -29,9 +29,15 @@ export class DevDirectory {
   readonly path: string
   readonly #disk: Disk
   readonly #files: PrivateFiles
+  readonly #self: string
 
-  constructor(path: string, world: { readonly disk: Disk; readonly files: PrivateFiles }) {
+  /** `self` is how a person runs this program. */
+  constructor(
+    path: string,
+    world: { readonly disk: Disk; readonly files: PrivateFiles; readonly self: string },
+  ) {
     this.path = path
+    this.#self = world.self
     this.#disk = world.disk
     this.#files = world.files
   }
@@ -73,7 +79,7 @@ export class DevDirectory {
     const { path } = this
     return new Failure(
       `${path} holds the data of one node by itself, which a development cluster can't take over. ` +
-        `To use it as it is: chronik start --data-dir ${path}. To keep it and begin anew: mv ${path} ${path}-single. ` +
+        `To use it as it is: ${this.#self} start --data-dir ${path}. To keep it and begin anew: mv ${path} ${path}-single. ` +
         'To delete it and begin anew: --reset',
     )
   }
