@@ -10,6 +10,7 @@ import { IndexStore } from './index-store.ts'
 import { planParts, SegmentWriter } from './segment-writer.ts'
 import type { WritablePiece } from './segment-writer.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
+import type { StoredLog } from './store.ts'
 import { SMALL_LOG, testBatch } from './testing.ts'
 import { append, create, found, isStep, position, World } from './testing-world.ts'
 
@@ -163,6 +164,39 @@ const SCENARIOS: readonly Scenario[] = [
     steps: ['truncate /x.tmp', 'sync /x.tmp', 'rename /x', 'syncDirectory '],
   },
   {
+    name: 'a segment that is repaired',
+    prepare: async (world) => {
+      const log = await shortenedLog(world)
+      return () => repair(log)
+    },
+    steps: [
+      'syncDirectory /data/logs',
+      `sync /data/logs/a.1/${LOG_FILE}.1.swap`,
+      'syncDirectory /data/logs/a.1',
+      'sync /data/journal/000001.journal',
+      `rename /data/logs/a.1/${LOG_FILE}.log`,
+      'syncDirectory /data/logs/a.1',
+    ],
+  },
+  {
+    name: 'a start that finds a repaired segment not yet in its place',
+    prepare: async (world) => {
+      const log = await shortenedLog(world)
+      world.disk.holds = ({ operation }) => operation === 'rename'
+      assert.equal(await world.settles(repair(log)), false)
+      world.host.kill()
+      return () => world.opening()
+    },
+    steps: [
+      'syncDirectory /data',
+      'syncDirectory /data/journal',
+      'sync /data/journal/000001.journal',
+      `rename /data/logs/a.1/${LOG_FILE}.log`,
+      'syncDirectory /data/logs/a.1',
+      ...CHECKPOINT,
+    ],
+  },
+  {
     name: 'a clean stop',
     prepare: async (world) => {
       const store = await world.open({ idleWritebackMs: 100_000 })
@@ -193,6 +227,25 @@ function piece(): WritablePiece {
     data,
     batches,
   }
+}
+
+/** A log whose only segment lost its end. */
+async function shortenedLog(world: World): Promise<StoredLog> {
+  const store = await world.open()
+  append(create(store), 3000)
+  await world.do(store.close())
+  world.host.kill()
+  const file = await world.do(world.disk.open(`/data/logs/a.1/${LOG_FILE}.log`, 'write'))
+  await world.do(file.truncate(2000))
+  world.host.kill()
+  const log = found(await world.open())
+  assert.deepEqual(log.damage, { from: 0, to: 1 })
+  return log
+}
+
+function repair(log: StoredLog): Promise<unknown> {
+  const batch = testBatch({ baseOffset: 0, epoch: 1, payloadBytes: 3000, seed: 1000 })
+  return log.repair(batch, summarizeBatches(batch))
 }
 
 for (const { name, prepare, steps } of SCENARIOS) {
