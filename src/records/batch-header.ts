@@ -220,13 +220,15 @@ export function stampBatches(
   baseOffset: Offset,
   leaderEpoch: LeaderEpoch,
 ): BatchSummary[] {
-  const summaries: BatchSummary[] = []
+  let summaries: BatchSummary[] | undefined
   let next = baseOffset
   for (const at of batchesIn(bytes)) {
     stampBatch(bytes, at, next, leaderEpoch)
     const summary = summarizeBatch(bytes, at)
-    summaries.push(summary)
+    // Mostly there is one, and summaries are kept as long as their bytes: an empty array that grows takes room for 17.
+    if (summaries === undefined) summaries = [summary]
+    else summaries.push(summary)
     next = asOffset(summary.lastOffset + 1)
   }
-  return summaries
+  return summaries ?? []
 }

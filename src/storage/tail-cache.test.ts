@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { asOffset } from '../base/brand.ts'
+import { BATCH_HEADER_BYTES } from '../records/batch-header.ts'
 import type { BatchSummary } from './store.ts'
 import { LogTail, TailCache } from './tail-cache.ts'
 
@@ -24,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .tuple(share, fc.nat(400))
+      .tuple(share, fc.nat(1000))
       .map(([value, maxBytes]) => ({ kind: 'read' as const, share: value, maxBytes })),
   },
 )
@@ -52,8 +53,13 @@ class Pair {
   append(counts: readonly number[]): void {
     const added = counts.map((count): ModelBatch => {
       const baseOffset = asOffset(this.end)
-      const bytes = 10 + count
+      const bytes = BATCH_HEADER_BYTES + count
       const data = new Uint8Array(bytes).fill(++this.#fill)
+      const view = new DataView(data.buffer)
+      view.setBigInt64(0, BigInt(baseOffset)) // the fields of a batch that a tail looks at
+      view.setInt32(8, bytes - 12)
+      view.setInt32(23, count - 1)
+      view.setBigInt64(35, BigInt(count))
       const batch = {
         baseOffset,
         lastOffset: asOffset(baseOffset + count - 1),
@@ -101,7 +107,7 @@ test('reads give what was appended; only what is in a file is ever evicted; the 
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(2), step), { maxLength: 120 }),
-      fc.nat(4000),
+      fc.nat(8000),
       (steps, bound) => {
         const cache = new TailCache(bound)
         const pairs = [new Pair(cache), new Pair(cache), new Pair(cache)]
@@ -124,4 +130,16 @@ test('reads give what was appended; only what is in a file is ever evicted; the 
     ),
     { numRuns: 300 },
   )
+})
+
+test('small chunks are joined once they are clean, and cost little more than their bytes', () => {
+  const cache = new TailCache(1 << 20)
+  const pair = new Pair(cache)
+  for (let i = 0; i < 2_000; i++) pair.append([1])
+  const bytes = pair.batches.reduce((sum, batch) => sum + batch.bytes, 0)
+  assert.ok(cache.bytes > 5 * bytes, 'each of them is an object with buffers')
+  pair.tail.markClean(asOffset(1_999))
+  assert.ok(cache.heldBytes > 0, 'the last one is not clean')
+  assert.ok(cache.bytes < 1.2 * bytes, `${cache.bytes} bytes for ${bytes}`)
+  for (const from of [0, 1, 777, 1_998, 1_999]) pair.read(from, 5_000)
 })
