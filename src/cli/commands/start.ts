@@ -50,6 +50,7 @@ There is no TLS, SASL or ACL yet: whoever reaches a listener can do anything, so
 Examples:
   chronik start --data-dir ./data
   chronik start --kafka 127.0.0.1:9092 --kafka LAN://0.0.0.0:29092 --advertised-kafka LAN://192.168.1.7:29092
+  chronik start --node-id 1 --peers 1@10.0.0.1:9192,2@10.0.0.2:9192,3@10.0.0.3:9192 --cluster-secret-file secret
   chronik start --set num.partitions=4 --set log.retention.hours=24`
 
 interface Given {
