@@ -120,6 +120,33 @@ test('a stall alone makes no peer silent', async () => {
   assert.deepEqual(down, [], 'neither of two that stood still gives up the other')
 })
 
+test('two far from each other that both stood still do not give each other up', async () => {
+  const world = await started({ nodes: 2 })
+  for (const link of world.links) link.delayMsMin = link.delayMsMax = 75
+  await world.runFor(1_000)
+  for (const node of world.nodes) node.pause()
+  await world.runFor(5_000)
+  world.node(1).resume()
+  await world.runFor(70)
+  world.node(2).resume()
+  await world.runFor(1_000)
+  for (const node of world.nodes) assert.deepEqual(node.takeEvents(), [])
+})
+
+test('a read that waits for a majority is confirmed as soon as there is one', async () => {
+  const world = await started()
+  lead(world, 3)
+  for (const id of [2, 3]) world.disconnect(1, id)
+  await world.runFor(10)
+  const { liveness } = world.node(1)
+  const confirmed = liveness.confirm(group, voters(world), epoch(3))
+  await world.runFor(50)
+  const before = world.sim.nowMs
+  world.connect(1, 2)
+  assert.equal(await world.sim.settle(confirmed), true)
+  assert.ok(world.sim.nowMs - before < 10, `${world.sim.nowMs - before} ms`)
+})
+
 test('claims come and go; a change of epoch is a new claim', async () => {
   const world = await started()
   lead(world, 3)

@@ -298,7 +298,6 @@ export class Liveness {
 
   #wentUp(peer: Peer): void {
     peer.up = true
-    if (this.#rounds.waiting > 0) peer.pairing.roundWanted = this.#rounds.round
     // First, so that the peer knows of it before it gets what the handler may send.
     this.#send(peer, false)
     this.#options.env.log.info('node is up', { node: peer.nodeId })
@@ -333,8 +332,7 @@ export class Liveness {
   #onTick(): void {
     const nowMs = this.#nowMs
     if (this.#lateMs > this.#intervalMs / 2) this.#stalledUntilUs = this.#nowUs
-    const stalled = this.#lateMs > this.#electionTimeoutMs / 2
-    if (stalled) {
+    if (this.#lateMs > this.#electionTimeoutMs / 2) {
       // This process stood still: what the peers sent meanwhile may wait in the sockets, unread.
       for (const peer of this.#peers.values()) peer.graceUntilMs = nowMs + 1.5 * this.#intervalMs
     }
@@ -344,7 +342,7 @@ export class Liveness {
         this.#restart(peer)
       }
       if (this.#closed) return
-      if (peer.boot !== undefined) this.#send(peer, stalled || !peer.up)
+      if (peer.boot !== undefined) this.#send(peer, !peer.up)
     }
     this.#remindOfContests()
     this.#rounds.expire()
