@@ -8,7 +8,7 @@ import { apiVersions } from './messages/api-versions.ts'
 import { fetch } from './messages/fetch.ts'
 import { metadata } from './messages/metadata.ts'
 import { produce } from './messages/produce.ts'
-import { decodeResponse, encodeRequest, encodeResponse } from './requests.ts'
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './requests.ts'
 import { Writer } from './writer.ts'
 
 function frameOf(chunks: readonly Uint8Array[]): Buffer {
@@ -124,4 +124,11 @@ test('lengths are checked against what is left', () => {
   for (const hex of ['7fffffff', '80000000', 'fffffffe', '00000002', '000000010005']) {
     assert.throws(() => metadata.request.decode(Buffer.from(hex, 'hex'), 1), ProtocolError, hex)
   }
+})
+
+test('bytes after a request are left unread, as Kafka does: a librdkafka sends some', () => {
+  const chunks = encodeRequest(metadata, 13, { correlationId: 1, clientId: 'c' }, { topics: null })
+  const { body } = decodeRequestHeader(frameOf(chunks))
+  const decoded = decodeRequest(metadata, 13, Buffer.concat([body, Buffer.alloc(3)]))
+  assert.deepEqual(decoded, decodeRequest(metadata, 13, body))
 })

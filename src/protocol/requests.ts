@@ -54,13 +54,16 @@ export function decodeResponse<Response, Input>(
   return { correlationId, body: api.response.decode(body, version) }
 }
 
-/** Reads a request body (see `decodeRequestHeader`) in the version that its header names. */
+/**
+ * Reads a request body (see `decodeRequestHeader`) in the version that its header names. Bytes after it are left unread, as
+ * Kafka's AbstractRequest does: librdkafka 2.16 sends three after each Metadata request of version 13.
+ */
 export function decodeRequest<Request, Input>(
   api: Requests<Request, Input>,
   version: number,
   body: Uint8Array,
 ): Request {
-  return api.request.decode(body, version)
+  return api.request.decodePrefix(body, version)
 }
 
 /** The size is known only at the end, so its four bytes are claimed first and filled in last. */
