@@ -1,7 +1,7 @@
 // What a leader does besides counting: steps down without a quorum (thesis 6.2), hands over (thesis 3.10), asks followers
 // that deferred again, tells suspect replicas that they are whole (law R5).
 
-import type { NodeId } from '../base/brand.ts'
+import { asOffset, type NodeId } from '../base/brand.ts'
 import { comparePositions } from '../base/position.ts'
 import { Leadership } from './leadership.ts'
 import type { AppendAck, AppendMismatch, BatchRef } from './messages.ts'
@@ -22,6 +22,8 @@ export class Leading<B extends BatchRef> {
   /** Without a quorum: steps down then. */
   #quorumUntilMs = Infinity
   #deferredUntilMs = Infinity
+  /** The greatest log start that any replica has acknowledged (law R10): an earlier leader decided it. */
+  #logStartHeard = asOffset(0)
 
   /** Made before the epoch start is appended. */
   constructor(options: {
@@ -69,6 +71,7 @@ export class Leading<B extends BatchRef> {
 
   acknowledged(from: NodeId, message: AppendAck, nowMs: number): void {
     this.leadership.acknowledged(from, message)
+    if (message.logStart > this.#logStartHeard) this.#logStartHeard = message.logStart
     this.#checkQuorum(nowMs)
     this.advance()
     this.#continueTransfer()
@@ -89,6 +92,7 @@ export class Leading<B extends BatchRef> {
     const { out, term } = this.#replica
     const committed = this.leadership.committed()
     if (committed !== undefined) this.#replica.setCommit(committed)
+    this.#replica.advanceLogStart(this.#logStartHeard)
     for (const { node, at } of this.leadership.clearances()) {
       out.send(node, { kind: 'clear', term, at })
     }
