@@ -42,7 +42,8 @@ const tasks = {
     build()
     const given = args.some((arg) => arg === '--data-dir' || arg.startsWith('--data-dir='))
     const data = given ? [] : ['--data-dir', join(root, 'data')]
-    return handOver([join(root, 'dist', 'cli', 'main.js'), 'dev', ...data, ...args])
+    const program = ['--max-semi-space-size=16', join(root, 'dist', 'cli', 'main.js')] // as in bin/chronik
+    return handOver([...program, 'dev', ...data, ...args])
   },
   test: (args) => handOver(testArguments(args)),
   build: () => build({ say: true }),

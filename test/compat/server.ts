@@ -136,8 +136,9 @@ export class ChronikServer extends ProcessServer implements Server {
       ...(this.options.settings ?? []),
     )
     // Another program can take its place, such as the `chronik` of an installed package.
-    const program = process.env['CHRONIK_BIN'] ?? path.join(repository, 'bin/chronik')
-    return this.launch(program, args, process.env)
+    // It is told apart from a setting of the node, which would refuse a variable of this name.
+    const { CHRONIK_BIN: program = path.join(repository, 'bin/chronik'), ...env } = process.env
+    return this.launch(program, args, env)
   }
 
   partitionDirectory(topic: string, partition: number): string | undefined {
