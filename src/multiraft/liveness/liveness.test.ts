@@ -361,6 +361,19 @@ test('a voter that cannot vouch for its epoch is not counted', async () => {
   assert.deepEqual(world.node(1).takeEvents(), [], 'that is no higher epoch')
 })
 
+test('a group that is opened after its leader claimed it hears of that, and counts', async () => {
+  const world = await started({ confirmTimeoutMs: 300 })
+  for (const id of [2, 3]) world.node(id).unknown.add(group)
+  lead(world, 3)
+  await world.runFor(50)
+  world.node(2).takeEvents()
+  world.node(2).unknown.delete(group)
+  world.node(2).liveness.opened(group)
+  assert.deepEqual(world.node(2).takeEvents(), ['claim orders-0 1 3'])
+  const confirmed = world.node(1).liveness.confirm(group, voters(world), epoch(3))
+  assert.equal(await world.sim.settle(confirmed), true)
+})
+
 test('a slow voter delays its own groups only', async () => {
   const world = await started()
   const far = world.link(3, 1)

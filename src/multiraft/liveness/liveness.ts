@@ -135,6 +135,15 @@ export class Liveness {
     if (own !== undefined && (epoch === undefined || epoch > own)) this.#rounds.fail(group)
   }
 
+  /** The driver has opened the group after claims may have come for it: they are told again. Implies `termChanged`. */
+  opened(group: LogId): void {
+    this.termChanged(group)
+    for (const { nodeId, pairing } of this.#peers.values()) {
+      const claim = pairing.claims.get(group)
+      if (claim !== undefined) this.#options.handlers.onClaim(group, nodeId, claim.epoch)
+    }
+  }
+
   /** For all peers, at most 1 KiB. */
   setStatus(bytes: Uint8Array): void {
     assert(bytes.length <= STATUS_BYTES_MAX, `a status of ${bytes.length} bytes`)
