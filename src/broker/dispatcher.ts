@@ -84,7 +84,7 @@ export function served<Request, Response>(
     advertisedMinVersion: api.minVersion,
     start(context, correlationId, body, log) {
       const { version } = context
-      const request = api.request.decode(body, version)
+      const request = api.request.decodePrefix(body, version)
       const encode = (outcome: Outcome<Response>): Answer => {
         if (outcome === NO_REPLY) return NO_ANSWER
         if (outcome === CLOSE_CONNECTION) return CLOSE
