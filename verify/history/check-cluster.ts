@@ -115,7 +115,7 @@ function resurrectedTopics(history: History): Anomaly[] {
   const found: Anomaly[] = []
   const deletes = history.filter((op) => op.kind === 'delete').filter((op) => op.outcome === 'ok')
   for (const op of history) {
-    if (op.kind !== 'list') continue
+    if (op.kind !== 'list' || op.stale === true) continue
     for (const gone of deletes) {
       if (gone.completed >= op.invoked || !op.topics.includes(gone.topic)) continue
       const text = `it was deleted (${describe(gone)}), and ${describe(op)} names it`

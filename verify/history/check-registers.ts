@@ -15,6 +15,7 @@ interface Write {
 
 interface ReadOf {
   readonly value: string
+  readonly stale?: boolean | undefined
   readonly invoked: number
   readonly completed: number
   readonly who: string
@@ -66,8 +67,8 @@ function checkSettings(history: History): Anomaly[] {
   for (const op of history) {
     if (op.kind === 'write') addWrite(register(registers, op.register), op, op.value)
     if (op.kind === 'read') {
-      const { value, invoked, completed, process } = op
-      register(registers, op.register).reads.push({ value, invoked, completed, who: process })
+      const { value, stale, invoked, completed, process: who } = op
+      register(registers, op.register).reads.push({ value, stale, invoked, completed, who })
     }
   }
   return [...registers].flatMap(([where, { writes, reads }]) =>
@@ -115,9 +116,8 @@ function impossible(
     for (const write of writes) {
       if (write.completed < read.invoked) lastDone = Math.max(lastDone, write.invoked)
     }
-    const possible = writes.filter(
-      (write) => write.invoked < read.completed && !(write.effectiveBy < lastDone),
-    )
+    const replaced = (write: Write): boolean => read.stale !== true && write.effectiveBy < lastDone
+    const possible = writes.filter((write) => write.invoked < read.completed && !replaced(write))
     if (possible.some((write) => write.value === read.value)) continue
     found.push({ read, instead: [...new Set(possible.map((write) => write.value))] })
   }

@@ -108,6 +108,8 @@ export interface RegisterRead extends Span {
   readonly kind: 'read'
   readonly register: string
   readonly value: string
+  /** Of a replica that may lag: any value that was there before may be found. */
+  readonly stale?: boolean
 }
 
 /** A topic was deleted (or may have been): what it held is no longer owed. */
@@ -121,6 +123,8 @@ export interface DeleteTopic extends Span {
 export interface ListTopics extends Span {
   readonly kind: 'list'
   readonly topics: readonly string[]
+  /** Of a replica that may lag. */
+  readonly stale?: boolean
 }
 
 /** The high watermark that a client was told. */

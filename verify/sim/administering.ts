@@ -101,6 +101,11 @@ export function incarnationOf(topic: { readonly name: string; readonly topicId: 
 
 export const existenceOf = (topic: string): string => `existence of ${topic}`
 
+/** Every node answers from its own copy of the metadata, which may be cut off from the others'; in the end none is. */
+function mayLag({ world }: Client): boolean {
+  return world.plan.nodes > 1 && world.phase !== 'over'
+}
+
 /** All topics; and of those in `names`, whether they are there. */
 export async function list(client: Client, names: readonly string[] = [TOPIC]): Promise<void> {
   const { world, name } = client
@@ -112,19 +117,22 @@ export async function list(client: Client, names: readonly string[] = [TOPIC]): 
   }
   const { process, invoked, invokedMs } = begun
   const also = { process, invoked, invokedMs }
-  world.recorder.end(begun, { kind: 'list', topics: topics.map(incarnationOf) })
+  const stale = mayLag(client)
+  world.recorder.end(begun, { kind: 'list', topics: topics.map(incarnationOf), stale })
   for (const wanted of names) {
     const found = topics.find((topic) => topic.name === wanted)
     const value = found === undefined ? 'absent' : 'there'
-    world.recorder.also(also, { kind: 'read', register: existenceOf(wanted), value })
+    world.recorder.also(also, { kind: 'read', register: existenceOf(wanted), value, stale })
     if (wanted !== TOPIC || found === undefined) continue
     const partitions = String(found.partitions.length)
     world.recorder.also(also, {
       kind: 'read',
       register: `partitions of ${TOPIC}`,
       value: partitions,
+      stale,
     })
-    world.recorder.also(also, { kind: 'read', register: `id of ${TOPIC}`, value: found.topicId })
+    const register = `id of ${TOPIC}`
+    world.recorder.also(also, { kind: 'read', register, value: found.topicId, stale })
   }
 }
 
@@ -178,6 +186,7 @@ async function askConfig(client: Client): Promise<void> {
     kind: 'read',
     register: `${name} of ${TOPIC}`,
     value: entries.find((entry) => entry.name === name)?.value ?? 'none',
+    stale: mayLag(client),
   }))
 }
 

@@ -3,14 +3,16 @@
 
 import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
-import { NODE_HOST, type SimNode } from './node.ts'
+import type { SimNode } from './node.ts'
 import type { FaultName, PlannedFault } from './plan.ts'
 
 const HOUR_MS = 3_600_000
 
 export interface FaultTargets {
   readonly simulation: Simulation
+  /** The one that this fault strikes. */
   readonly node: SimNode
+  readonly nodes: readonly SimNode[]
   /** Hosts of clients, as they are now. */
   clients(): readonly string[]
   crashClient(name: string): void
@@ -19,13 +21,13 @@ export interface FaultTargets {
 type Strike = (targets: FaultTargets, chance: Prng) => void
 
 export class Faults {
-  readonly #targets: FaultTargets
+  readonly #targets: Omit<FaultTargets, 'node'>
   readonly #chance: Prng
   #healed = false
   /** What struck, for the report. */
   readonly struck: string[] = []
 
-  constructor(targets: FaultTargets, chance: Prng) {
+  constructor(targets: Omit<FaultTargets, 'node'>, chance: Prng) {
     this.#targets = targets
     this.#chance = chance
   }
@@ -37,7 +39,9 @@ export class Faults {
         if (this.#healed) return
         this.struck.push(`${name} at ${simulation.nowMs.toFixed(0)} ms`)
         simulation.trace(name)
-        STRIKES[name](this.#targets, this.#chance.split(`fault ${index}`))
+        const chance = this.#chance.split(`fault ${index}`)
+        const node = chance.split('node').pick(this.#targets.nodes)
+        STRIKES[name]({ ...this.#targets, node }, chance)
       })
     }
   }
@@ -45,12 +49,14 @@ export class Faults {
   /** Ends everything that still goes wrong; the wall clock stays where it is. */
   heal(): void {
     this.#healed = true
-    const { simulation, node } = this.#targets
-    node.host.onDiskStep = undefined
-    node.host.faults.clear()
-    node.host.files.capacityBytes = Number.MAX_SAFE_INTEGER
-    // What the last fault set off may still come to light.
-    simulation.after(1_000, () => node.diskFaults.clear())
+    const { simulation, nodes } = this.#targets
+    for (const node of nodes) {
+      node.host.onDiskStep = undefined
+      node.host.faults.clear()
+      node.host.files.capacityBytes = Number.MAX_SAFE_INTEGER
+      // What the last fault set off may still come to light.
+      simulation.after(1_000, () => node.diskFaults.clear())
+    }
     simulation.network.heal()
   }
 }
@@ -65,9 +71,9 @@ const STRIKES: Readonly<Record<FaultName, Strike>> = {
   'disk-stall': ({ node }, chance) => node.host.stallDisk(chance.between(20, 2_000)),
   'disk-full': diskFull,
   'sync-error': syncError,
-  reset: ({ simulation, clients }, chance) => {
+  reset: ({ simulation, node, clients }, chance) => {
     const share = chance.pick([0.3, 1])
-    for (const name of clients()) simulation.network.reset(name, NODE_HOST, share)
+    for (const name of clients()) simulation.network.reset(name, node.host.name, share)
   },
   'slow-link': slowLink,
   'one-way': oneWay,
@@ -124,27 +130,27 @@ function syncError({ simulation, node }: FaultTargets, chance: Prng): void {
   })
 }
 
-function slowLink({ simulation, clients }: FaultTargets, chance: Prng): void {
+function slowLink({ simulation, node, clients }: FaultTargets, chance: Prng): void {
   const { network } = simulation
+  const at = node.host.name
   const quality = { latencyMs: chance.pick([5, 50, 300]), bytesPerMs: chance.pick([100, 10_000]) }
   const names = clients()
   if (names.length === 0) return
   const name = chance.pick(names)
-  if (chance.chance(0.7)) network.setLink(name, NODE_HOST, quality)
-  if (chance.chance(0.7)) network.setLink(NODE_HOST, name, quality)
+  if (chance.chance(0.7)) network.setLink(name, at, quality)
+  if (chance.chance(0.7)) network.setLink(at, name, quality)
   simulation.after(chance.between(200, 5_000), () => {
-    network.setLink(name, NODE_HOST, {})
-    network.setLink(NODE_HOST, name, {})
+    network.setLink(name, at, {})
+    network.setLink(at, name, {})
   })
 }
 
-function oneWay({ simulation, clients }: FaultTargets, chance: Prng): void {
+function oneWay({ simulation, node, clients }: FaultTargets, chance: Prng): void {
   const { network } = simulation
+  const at = node.host.name
   const blocked = clients()
     .filter(() => chance.chance(0.5))
-    .map((name): readonly [string, string] =>
-      chance.chance(0.5) ? [name, NODE_HOST] : [NODE_HOST, name],
-    )
+    .map((name): readonly [string, string] => (chance.chance(0.5) ? [name, at] : [at, name]))
   for (const [from, to] of blocked) network.block(from, to)
   simulation.after(chance.between(100, 4_000), () => {
     for (const [from, to] of blocked) network.unblock(from, to)

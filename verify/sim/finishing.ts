@@ -18,14 +18,15 @@ const END_MS_MAX = DELIVERY_TIMEOUT_MS + 10_000
 const READ_MS_MAX = 30_000
 
 /** Waits until every client has done something since the healing, or reports those that have not. */
-export async function requireProgress(world: World, node: SimNode): Promise<void> {
+export async function requireProgress(world: World, nodes: readonly SimNode[]): Promise<void> {
   const { simulation } = world
   world.enter('healed')
-  const all = (): boolean => node.isUp && [...world.progress.values()].every((count) => count > 0)
+  const isUp = (): boolean => nodes.every((node) => node.isUp)
+  const all = (): boolean => isUp() && [...world.progress.values()].every((count) => count > 0)
   const end = await simulation.run({ until: all, untilMs: simulation.nowMs + PROGRESS_MS_MAX })
   if (end === 'until') return
   const idle = [...world.progress].filter(([, count]) => count === 0).map(([role]) => role)
-  const who = node.isUp ? idle.join(', ') : 'the node, which does not come up'
+  const who = isUp() ? idle.join(', ') : 'a node, which does not come up'
   const text = `nothing done by ${who} in the ${PROGRESS_MS_MAX} ms after everything was healed`
   world.report({ name: 'no-progress', where: who, text })
 }

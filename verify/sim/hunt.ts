@@ -14,13 +14,17 @@ export interface Hunted {
 }
 
 /** At most `seedsMax` seeds for each bug. */
-export async function hunt(mode: Mode, seedsMax: number, jobs: number): Promise<Hunted[]> {
+export async function hunt(
+  { mode, nodes }: { readonly mode: Mode; readonly nodes: number | undefined },
+  seedsMax: number,
+  jobs: number,
+): Promise<Hunted[]> {
   const pool = new Pool(jobs)
   const found = await Promise.all(
     BUGS.map(({ name, what }) =>
       pool.slot(async (): Promise<Hunted> => {
         for (let seed = 1; seed <= seedsMax; seed++) {
-          const { problems } = await pool.run({ seed, mode, bug: name })
+          const { problems } = await pool.run({ seed, mode, nodes, bug: name })
           if (problems.length === 0) continue
           return { bug: name, what, seeds: seed, by: [...new Set(problems.map((p) => p.name))] }
         }

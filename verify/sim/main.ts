@@ -16,6 +16,7 @@ const HELP = `npm run sim -- [options]
 
   --seed N      run one seed, with everything that it found
   --seeds N     run N seeds from --from on (default 1)
+  --nodes N     that many nodes (default: as the seed draws, mostly 3)
   --mode M      full (30 virtual seconds, the default) or short (5)
   --jobs N      processes (default: one per core)
   --minutes N   begin no more seeds after so many minutes
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       seeds: { type: 'string' },
       from: { type: 'string', default: '1' },
+      nodes: { type: 'string' },
       mode: { type: 'string', default: 'full' },
       jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
       minutes: { type: 'string' },
@@ -47,8 +49,9 @@ async function main(): Promise<number> {
   })
   const mode = modeOf(values.mode)
   const bug = values.bug === undefined ? undefined : bugOf(values.bug)
+  const nodes = values.nodes === undefined ? undefined : Number(values.nodes)
   if (values.bugs) {
-    const found = await hunt(mode, Number(values.seeds ?? 30), Number(values.jobs))
+    const found = await hunt({ mode, nodes }, Number(values.seeds ?? 30), Number(values.jobs))
     return printHunt(found) ? 0 : 1
   }
   if (values.seed !== undefined) {
@@ -59,18 +62,11 @@ async function main(): Promise<number> {
         .filter((text) => text !== '')
         .map(Number),
     )
-    if (values.shrink)
-      return shrink({ seed, mode, without, ...(bug === undefined ? {} : { bug }) }, say)
-    const log = values.log ? { log: say } : {}
-    const result = await runSeed({
-      seed,
-      mode,
-      without,
-      ...log,
-      ...(bug === undefined ? {} : { bug }),
-    })
+    const options = { seed, mode, nodes, without, bug }
+    if (values.shrink) return shrink(options, say)
+    const result = await runSeed({ ...options, ...(values.log ? { log: say } : {}) })
     for (const fault of result.faults) say(`fault: ${fault}`)
-    report(summarize(result, mode, bug), Infinity)
+    report(summarize(result, options), Infinity)
     return result.problems.length === 0 ? 0 : 1
   }
   if (values.seeds === undefined || values.help) {
@@ -78,7 +74,9 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2
   }
   const minutes = values.minutes === undefined ? Infinity : Number(values.minutes)
-  return runMany(mode, {
+  return runMany({
+    mode,
+    nodes,
     from: Number(values.from),
     count: Number(values.seeds),
     jobs: Number(values.jobs),
@@ -89,27 +87,28 @@ async function main(): Promise<number> {
 }
 
 interface Many {
+  readonly mode: Mode
+  readonly nodes: number | undefined
   readonly from: number
   readonly count: number
   readonly jobs: number
   readonly untilMs: number
-  readonly first: readonly { readonly seed: number; readonly mode: Mode }[]
+  readonly first: readonly Regression[]
   readonly bug: string | undefined
 }
 
 /** Every so many seeds, one is run twice, and the two must be the same. */
 const TWICE_EVERY = 25
 
-async function runMany(
-  mode: Mode,
-  { from, count, jobs, untilMs, first, bug }: Many,
-): Promise<number> {
+async function runMany(many: Many): Promise<number> {
+  const { mode, nodes, from, count, jobs, untilMs, first, bug } = many
   const startedMs = Date.now()
   const pool = new Pool(jobs)
   let [ran, virtualMs, operations, acknowledged, faults, failed] = [0, 0, 0, 0, 0, 0]
-  const one = async (seed: number, seedMode: Mode, twice: boolean): Promise<void> => {
+  const one = async (chosen: Regression, twice: boolean): Promise<void> => {
     if (Date.now() > untilMs) return
-    const task = { seed, mode: seedMode, bug }
+    const { seed } = chosen
+    const task = { ...chosen, bug }
     const summary = await pool.run(task)
     ran += 1
     virtualMs += summary.virtualMs
@@ -122,11 +121,9 @@ async function runMany(
     if (summary.problems.length > 0) report(summary, 4)
     if (differs || summary.problems.length > 0) failed += 1
   }
-  const seeds = Array.from({ length: count }, (_, i) => ({ seed: from + i, mode }))
+  const seeds = Array.from({ length: count }, (_, i) => ({ seed: from + i, mode, nodes }))
   const all = [...first, ...seeds]
-  await Promise.all(
-    all.map((task, i) => pool.slot(() => one(task.seed, task.mode, i % TWICE_EVERY === 0))),
-  )
+  await Promise.all(all.map((task, i) => pool.slot(() => one(task, i % TWICE_EVERY === 0))))
   pool.close()
   const seconds = (Date.now() - startedMs) / 1000
   say(
@@ -138,21 +135,30 @@ async function runMany(
 }
 
 function report(summary: Summary, most: number): void {
-  const { seed, mode, bug, problems } = summary
+  const { seed, mode, nodes, bug, problems } = summary
   const what = `${summary.operations} operations, ${summary.acknowledged} records acknowledged, ${summary.faults} faults`
   say(`seed ${seed} (${mode}): ${what}, ${summary.starts} starts, trace ${summary.traceHash}`)
   for (const { name, where, text } of problems.slice(0, most)) say(`  ${name}: ${where}: ${text}`)
   if (problems.length === 0) return
   if (problems.length > most) say(`  … and ${problems.length - most} more`)
+  const given = nodes === undefined ? '' : ` --nodes ${nodes}`
   const planted = bug === undefined ? '' : ` --bug ${bug}`
-  say(`  again: npm run sim -- --seed ${seed} --mode ${mode}${planted}    (commit ${commit()})`)
+  say(
+    `  again: npm run sim -- --seed ${seed} --mode ${mode}${given}${planted}    (commit ${commit()})`,
+  )
+}
+
+interface Regression {
+  readonly seed: number
+  readonly mode: Mode
+  readonly nodes: number | undefined
 }
 
 /** Seeds that once found something (`seeds.json`), with what it was. */
-function regressions(): { readonly seed: number; readonly mode: Mode }[] {
+function regressions(): Regression[] {
   const text = readFileSync(new URL('seeds.json', import.meta.url), 'utf8')
-  const seeds = JSON.parse(text) as { readonly seed: number; readonly mode: string }[]
-  return seeds.map(({ seed, mode }) => ({ seed, mode: modeOf(mode) }))
+  const seeds = JSON.parse(text) as (Omit<Regression, 'mode'> & { readonly mode: string })[]
+  return seeds.map(({ seed, mode, nodes }) => ({ seed, mode: modeOf(mode), nodes }))
 }
 
 function commit(): string {

@@ -1,16 +1,19 @@
-// The simulated node: the product's own composition root on simulated ports, started again whenever it has died, and the
+// A simulated node: the product's own composition root on simulated ports, started again whenever it has died, and the
 // ways in which it can be made to die.
 
 import type { Env } from '../../src/env/env.ts'
 import type { SimHost } from '../../src/env/sim/sim-host.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
 import { Chronik } from '../../src/server/chronik.ts'
+import type { ClusterOptions } from '../../src/server/cluster-options.ts'
 import type { ChronikOptions } from '../../src/server/options.ts'
+import type { Invariants } from './invariants.ts'
 import type { Plan } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
 
-export const NODE_HOST = 'node-1'
 export const NODE_PORT = 9092
+const RAFT_PORT = 9192
+const SECRET = 'known to all simulated nodes'
 const DATA_DIR = '/var/chronik'
 const WATCH_MS = 20
 
@@ -27,12 +30,25 @@ const CONFIG: Readonly<Record<string, string>> = {
 /** What stands between the product and its ports: where errors are planted. */
 export type EnvWrap = (env: Env) => Env
 
+export const nodeHost = (id: number): string => `node-${id}`
+
+export interface SimNodeOptions {
+  readonly id: number
+  readonly simulation: Simulation
+  readonly plan: Plan
+  readonly wrap: EnvWrap
+  readonly invariants: Invariants
+  readonly report: (problem: Problem) => void
+}
+
 export class SimNode {
+  readonly id: number
   readonly host: SimHost
   readonly #simulation: Simulation
   readonly #plan: Plan
   readonly #wrap: EnvWrap
   readonly #report: (problem: Problem) => void
+  readonly #invariants: Invariants
   #chronik: Chronik | undefined
   #restartAtMs: number | undefined = 0
   /** While there is one, the disk may make the node fail by itself. */
@@ -41,17 +57,14 @@ export class SimNode {
   #fatalsSeen = 0
   starts = 0
 
-  constructor(
-    simulation: Simulation,
-    plan: Plan,
-    wrap: EnvWrap,
-    report: (problem: Problem) => void,
-  ) {
+  constructor({ id, simulation, plan, wrap, invariants, report }: SimNodeOptions) {
+    this.id = id
     this.#simulation = simulation
     this.#plan = plan
     this.#wrap = wrap
+    this.#invariants = invariants
     this.#report = report
-    this.host = simulation.host(NODE_HOST)
+    this.host = simulation.host(nodeHost(id))
   }
 
   get isUp(): boolean {
@@ -78,11 +91,13 @@ export class SimNode {
     const env = this.host.boot()
     const start = this.starts
     const options: ChronikOptions = {
-      nodeId: 1,
+      nodeId: this.id,
       dataDir: DATA_DIR,
-      listeners: [{ name: 'PLAINTEXT', host: NODE_HOST, port: NODE_PORT }],
-      config: { ...CONFIG, 'log.segment.bytes': String(this.#plan.segmentBytes) },
+      listeners: [{ name: 'PLAINTEXT', host: this.host.name, port: NODE_PORT }],
+      ...(this.#plan.nodes > 1 ? { cluster: this.#cluster() } : {}),
+      config: this.#config(),
       storage: this.#plan.storage,
+      observer: this.#invariants.observer(this.id, start),
       env: this.#wrap(env),
     }
     Chronik.start(options).then(
@@ -91,6 +106,21 @@ export class SimNode {
       },
       (error: unknown) => this.#startFailed(start, error),
     )
+  }
+
+  #cluster(): ClusterOptions {
+    const ids = Array.from({ length: this.#plan.nodes }, (_, i) => i + 1)
+    const peers = ids.map((nodeId) => ({ nodeId, host: nodeHost(nodeId), port: RAFT_PORT }))
+    return { raft: { host: this.host.name, port: RAFT_PORT }, peers, secret: SECRET }
+  }
+
+  #config(): Record<string, string> {
+    const { nodes, segmentBytes } = this.#plan
+    return {
+      ...CONFIG,
+      'log.segment.bytes': String(segmentBytes),
+      'offsets.topic.replication.factor': String(Math.min(3, nodes)),
+    }
   }
 
   kill(): void {
@@ -140,7 +170,7 @@ export class SimNode {
     if (this.diskFaults.size === 0) {
       this.#report({
         name: 'node-failed',
-        where: NODE_HOST,
+        where: this.host.name,
         text: `start failed: ${textOf(error)}`,
       })
     }
@@ -152,7 +182,7 @@ export class SimNode {
     this.#fatalsSeen = this.host.fatals.length
     if (this.diskFaults.size > 0) return
     for (const text of fresh) {
-      this.#report({ name: 'node-failed', where: NODE_HOST, text: `it ended itself: ${text}` })
+      this.#report({ name: 'node-failed', where: this.host.name, text: `it ended itself: ${text}` })
     }
   }
 }

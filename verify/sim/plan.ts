@@ -58,6 +58,7 @@ export interface ProducerPlan {
 
 export interface Plan {
   readonly mode: Mode
+  readonly nodes: number
   /** How long faults and clients work against each other. */
   readonly durationMs: number
   readonly faults: readonly PlannedFault[]
@@ -73,9 +74,12 @@ export interface Plan {
   readonly lastStop: boolean
 }
 
+/** Mostly three. */
+const NODES = [1, 3, 3, 3, 3, 3, 3, 5] as const
 const KIB = 1024
 
-export function makePlan(chance: Prng, mode: Mode): Plan {
+export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
+  const nodes = wanted ?? chance.split('nodes').pick(NODES)
   const full = mode === 'full'
   const durationMs = full ? 30_000 : 5_000
   const faults = planFaults(chance.split('faults'), full, durationMs)
@@ -87,6 +91,7 @@ export function makePlan(chance: Prng, mode: Mode): Plan {
   ]
   return {
     mode,
+    nodes,
     durationMs,
     faults,
     producers,

@@ -10,6 +10,7 @@ export type { Summary } from './summary.ts'
 export interface Task {
   readonly seed: number
   readonly mode: Mode
+  readonly nodes: number | undefined
   readonly bug: string | undefined
 }
 

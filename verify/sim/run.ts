@@ -11,6 +11,7 @@ import { runChurner } from './churning.ts'
 import { runMember, runReader } from './consuming.ts'
 import { Faults } from './faults.ts'
 import { endClients, readEverything, requireProgress } from './finishing.ts'
+import { Invariants } from './invariants.ts'
 import { SimNode } from './node.ts'
 import { makePlan, type Mode, type PlannedFault } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
@@ -20,8 +21,10 @@ import { pause, TOPIC, World, type Client } from './world.ts'
 export interface SeedOptions {
   readonly seed: number
   readonly mode: Mode
+  /** Instead of the number that the seed draws. */
+  readonly nodes?: number | undefined
   /** An error planted between the node and its ports. */
-  readonly bug?: Bug
+  readonly bug?: Bug | undefined
   /** Indices of planned faults that are left out. */
   readonly without?: ReadonlySet<number>
   readonly log?: (line: string) => void
@@ -46,15 +49,19 @@ const SETUP_MS_MAX = 20_000
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mode, log } = options
   const simulation = new Simulation(seed, log === undefined ? {} : { log })
-  const plan = makePlan(simulation.chance.split('plan'), mode)
+  const plan = makePlan(simulation.chance.split('plan'), mode, options.nodes)
   const world = new World(simulation, plan)
   const bugChance = simulation.chance.split('bug')
   const wrap = options.bug?.wrap(bugChance, simulation) ?? ((env) => env)
-  const node = new SimNode(simulation, plan, wrap, (problem) => world.report(problem))
+  const report = (problem: Problem): void => world.report(problem)
+  const invariants = new Invariants(report)
+  const nodes = Array.from({ length: plan.nodes }, (_, i) => {
+    return new SimNode({ id: i + 1, simulation, plan, wrap, invariants, report })
+  })
   const faults = new Faults(
     {
       simulation,
-      node,
+      nodes,
       clients: () => world.running(),
       crashClient: (role) => world.crashClient(role),
     },
@@ -62,16 +69,19 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   )
   const planned = plan.faults.filter(({ index }) => options.without?.has(index) !== true)
   try {
-    node.watch()
+    for (const node of nodes) node.watch()
     await setUp(world)
     spawnClients(world)
     faults.schedule(planned)
     await simulation.run({ untilMs: simulation.nowMs + plan.durationMs })
     faults.heal()
-    await requireProgress(world, node)
+    await requireProgress(world, nodes)
     await endClients(world)
-    if (plan.lastCut) node.powerCut()
-    else if (plan.lastStop) await simulation.settle(node.stop(), { withinMs: 10_000 })
+    if (plan.lastCut) for (const node of nodes) node.powerCut()
+    else if (plan.lastStop) {
+      const stopped = Promise.all(nodes.map((node) => node.stop()))
+      await simulation.settle(stopped, { withinMs: 10_000 })
+    }
     await readEverything(world)
   } catch (error) {
     world.report({ name: 'node-failed', where: 'the simulation', text: textOf(error) })
@@ -88,7 +98,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     acknowledged: countAcknowledged(history),
     faults: faults.struck,
     planned,
-    starts: node.starts,
+    starts: nodes.reduce((sum, { starts }) => sum + starts, 0),
     virtualMs: simulation.nowMs,
     events: simulation.events,
     history,
@@ -109,12 +119,18 @@ async function setUp(world: World): Promise<void> {
 
 async function createLasting(client: Client): Promise<void> {
   const { world, cluster, name } = client
-  const { partitions } = world.plan
+  const { partitions, nodes } = world.plan
+  const replicationFactor = Math.min(3, nodes)
   const configs = { 'retention.ms': '-1', 'retention.bytes': '-1' }
   for (;;) {
     let topicId = ''
     const call = async () => {
-      const created = await createTopic(cluster, { name: TOPIC, partitions, configs })
+      const created = await createTopic(cluster, {
+        name: TOPIC,
+        partitions,
+        replicationFactor,
+        configs,
+      })
       topicId = created.topicId
     }
     const outcome = await write(client, existenceOf(TOPIC), 'there', call)

@@ -21,7 +21,10 @@ export async function shrink(options: SeedOptions, say: (line: string) => void):
   const left = first.planned.filter(({ index }) => !without.has(index))
   for (const { name, atMs } of left) say(`needs ${name} at ${atMs} ms`)
   const list = [...without].toSorted((a, b) => a - b).join()
+  const nodes = options.nodes === undefined ? '' : ` --nodes ${options.nodes}`
   const planted = options.bug === undefined ? '' : ` --bug ${options.bug.name}`
-  say(`npm run sim -- --seed ${options.seed} --mode ${options.mode}${planted} --without ${list}`)
+  say(
+    `npm run sim -- --seed ${options.seed} --mode ${options.mode}${nodes}${planted} --without ${list}`,
+  )
   return 1
 }

@@ -1,13 +1,14 @@
 // What of a seed's result is told to others: small enough to go from process to process.
 
-import type { Bug } from './bugs.ts'
 import type { Mode } from './plan.ts'
 import type { Problem } from './problems.ts'
-import type { SeedResult } from './run.ts'
+import type { SeedOptions, SeedResult } from './run.ts'
 
 export interface Summary {
   readonly seed: number
   readonly mode: Mode
+  /** Where they were given, not drawn. */
+  readonly nodes: number | undefined
   readonly bug: string | undefined
   readonly problems: readonly Problem[]
   readonly traceHash: string
@@ -21,12 +22,13 @@ export interface Summary {
 const PROBLEMS_MAX = 30
 const TEXT_MAX = 2_000
 
-export function summarize(result: SeedResult, mode: Mode, bug?: Bug): Summary {
+export function summarize(result: SeedResult, options: SeedOptions): Summary {
+  const { mode, nodes, bug } = options
   const { seed, traceHash, operations, acknowledged, starts, virtualMs } = result
   const problems = result.problems
     .slice(0, PROBLEMS_MAX)
     .map((problem) => ({ ...problem, text: problem.text.slice(0, TEXT_MAX) }))
   const faults = result.faults.length
   const counts = { operations, acknowledged, faults, starts, virtualMs }
-  return { seed, mode, bug: bug?.name, problems, traceHash, ...counts }
+  return { seed, mode, nodes, bug: bug?.name, problems, traceHash, ...counts }
 }

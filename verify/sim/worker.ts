@@ -7,9 +7,10 @@ import { summarize } from './summary.ts'
 
 process.on('message', (task: Task) => {
   const bug = BUGS.find(({ name }) => name === task.bug)
-  const { seed, mode } = task
-  runSeed({ seed, mode, ...(bug === undefined ? {} : { bug }) }).then(
-    (result) => process.send?.(summarize(result, mode, bug)),
+  const { seed, mode, nodes } = task
+  const options = { seed, mode, nodes, bug }
+  runSeed(options).then(
+    (result) => process.send?.(summarize(result, options)),
     (error: unknown) => {
       process.stderr.write(`seed ${seed}: ${String(error)}\n`)
       process.exit(1)

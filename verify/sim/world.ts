@@ -10,7 +10,7 @@ import type { Outcome } from '../history/history.ts'
 import { Recorder } from '../history/recorder.ts'
 import { KafkaError, RequestError } from '../../src/client/client-error.ts'
 import { ContentMaker } from './content.ts'
-import { NODE_HOST, NODE_PORT } from './node.ts'
+import { nodeHost, NODE_PORT } from './node.ts'
 import type { Plan } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
 import { checkWireOrder } from './wire-order.ts'
@@ -98,7 +98,10 @@ export class World {
 
   cluster(env: Env, clientId: string): Cluster {
     return new Cluster(env, {
-      bootstrap: [{ host: NODE_HOST, port: NODE_PORT }],
+      bootstrap: Array.from({ length: this.plan.nodes }, (_, i) => ({
+        host: nodeHost(i + 1),
+        port: NODE_PORT,
+      })),
       clientId,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       connectTimeoutMs: 500,
