@@ -49,7 +49,8 @@ export class RaftGroup {
   #logStartWaiters: { readonly offset: Offset; readonly settle: (reached: boolean) => void }[] = []
   /** The leadership that is claimed on this node's list. */
   #claimed: LeaderEpoch | undefined
-  #term: LeaderEpoch
+  /** What liveness was told last. */
+  #vouched: LeaderEpoch | undefined
   #lags: FollowerLags
   /** The bytes of the append that is being taken. */
   #receiving: Uint8Array | undefined
@@ -70,7 +71,7 @@ export class RaftGroup {
       random: () => node.random.float(),
       nowMs: node.clock.monotonicMs(),
     })
-    this.#term = this.#raft.term
+    this.#vouched = this.vouchedEpoch
     this.#lags = new FollowerLags(this.#now())
     this.#replication = new Replication({ node, group: this.id, stored, raft: this.#raft })
     this.#listener = listenerOf(this)
@@ -266,7 +267,10 @@ export class RaftGroup {
   }
 
   #carryOut(effects: Effects<WireBatch>): void {
-    if (effects.hardState !== undefined) this.stored.saveHardState(effects.hardState)
+    if (effects.hardState !== undefined) {
+      this.stored.saveHardState(effects.hardState)
+      this.#vouch()
+    }
     for (const op of effects.log) this.#apply(op)
     assert(
       comparePositions(this.stored.end, this.#raft.end) === 0,
@@ -337,12 +341,16 @@ export class RaftGroup {
     for (const { settle } of waiting) settle(false)
   }
 
+  /** Law R9: a read that counts on this replica must hear of it before the replica does anything in a higher term. */
+  #vouch(): void {
+    const vouched = this.vouchedEpoch
+    if (vouched === this.#vouched) return
+    this.#vouched = vouched
+    this.#node.termChanged(this.id)
+  }
+
   #roleChanged(): void {
     const raft = this.#raft
-    if (raft.term !== this.#term) {
-      this.#term = raft.term
-      this.#node.termChanged(this.id)
-    }
     const leads = raft.role === 'leader' ? raft.term : undefined
     if (this.#claimed !== leads) {
       this.#unclaim()

@@ -214,6 +214,7 @@ export class MultiRaft implements GroupNode {
     const group: RaftGroup = new RaftGroup({ node: this, stored, descriptor, listenerOf })
     this.#groups.set(id, group)
     group.start()
+    this.#liveness?.opened(id)
     await this.store.flush()
     this.#tellHere(id)
     return group
@@ -227,6 +228,7 @@ export class MultiRaft implements GroupNode {
     this.#groups.delete(id)
     this.#dirty.delete(group)
     this.#restless.delete(group)
+    this.#liveness?.termChanged(id)
   }
 
   // ── The node, as groups see it ──────────────────────────────────────────────────────────────────────────────────────
