@@ -1,6 +1,7 @@
 // What a node says of itself once it serves clients.
 
 import { hostPort } from '../base/hosts.ts'
+import type { ClusterOptions } from '../server/cluster-options.ts'
 import type { Address } from './options-listeners.ts'
 import { quickstarts } from './quickstart.ts'
 import { version } from './version.ts'
@@ -9,6 +10,7 @@ export interface BannerFacts {
   readonly nodeId: number
   readonly listeners: readonly { readonly name: string; readonly advertised: Address }[]
   readonly http: Address | undefined
+  readonly cluster: ClusterOptions | undefined
   readonly dataDir: string
   /** The directory held data of an earlier start. */
   readonly kept: boolean
@@ -22,6 +24,7 @@ export function banner(facts: BannerFacts): string {
     ...facts.listeners.map(({ name, advertised }) => {
       return ['Kafka', hostPort(advertised) + (single ? '' : ` (${name})`)]
     }),
+    ...(facts.cluster === undefined ? [] : [['Raft', raftText(facts.cluster)]]),
     ...(facts.http === undefined ? [] : [['HTTP', `http://${hostPort(facts.http)}/readyz`]]),
     ['Data', `${facts.dataDir} (${facts.kept ? 'kept from an earlier start' : 'new'})`],
   ]
@@ -32,6 +35,11 @@ export function banner(facts: BannerFacts): string {
   const bootstrap = facts.listeners[0]?.advertised
   if (!facts.hints || bootstrap === undefined) return head.join('\n')
   return [...head, '', ...pasteLines(hostPort(bootstrap))].join('\n')
+}
+
+function raftText({ raft, peers }: ClusterOptions): string {
+  const ids = peers.map(({ nodeId }) => nodeId).toSorted((a, b) => a - b)
+  return `${hostPort(raft)} (${ids.length === 1 ? 'the only node' : `of the nodes ${ids.join(', ')}`})`
 }
 
 /** `bootstrap` is `host:port`, or several with commas. */

@@ -123,10 +123,15 @@ export class Formation {
     return { clusterId, voters: voters.map(({ nodeId, directoryId }) => [nodeId, directoryId]) }
   }
 
-  #complain(): void {
-    const missing = this.#options.peers
+  /** The peers that have not said anything yet. */
+  get missing(): NodeId[] {
+    return this.#options.peers
       .map(({ nodeId }) => nodeId)
       .filter((nodeId) => nodeId !== this.#options.self.nodeId && !this.#said.has(nodeId))
+  }
+
+  #complain(): void {
+    const { missing } = this
     if (this.#rounds <= 1 || missing.length === 0) return
     this.#options.log.warn('the cluster is not formed yet: it needs all its nodes once', {
       missing: missing.join(', '),

@@ -7,56 +7,61 @@ import type { Logger } from '../env/env.ts'
 import type { NetAddress, NetListener } from '../env/network.ts'
 import type { ChronikOptions } from './options.ts'
 
+/** Where HTTP is off, there is nothing behind it. */
 export class AdminHttp {
-  readonly address: NetAddress
+  readonly address: NetAddress | undefined
   readonly #state: State
-  readonly #listener: NetListener
+  readonly #listener: NetListener | undefined
 
-  private constructor(listener: NetListener, state: State) {
-    this.address = listener.address
+  private constructor(listener: NetListener | undefined, state: State) {
+    this.address = listener?.address
     this.#listener = listener
     this.#state = state
   }
 
-  /** Undefined where HTTP is off. Fails with NetError. */
-  static async open(options: ChronikOptions, log: Logger): Promise<AdminHttp | undefined> {
-    const { http, nodeId = 1 } = options
-    if (http === undefined) return undefined
+  /** Fails with NetError. */
+  static async open(options: ChronikOptions, log: Logger): Promise<AdminHttp> {
+    const state: State = { readiness: () => ({ ready: false, reason: 'it reads its data' }) }
+    const { http } = options
+    if (http === undefined) return new AdminHttp(undefined, state)
     const { NodeHttp } = await import('../env/node/node-http.ts')
-    const state: State = { readiness: () => ({ ready: false, reason: 'starting' }) }
-    const names = [
-      http.host,
-      ...(options.listeners ?? []).map(({ host, advertisedHost }) => advertisedHost ?? host),
-      ...(options.cluster?.peers ?? []).filter((peer) => peer.nodeId === nodeId).map((p) => p.host),
-    ]
     const answer = httpApi({
       readiness: () => state.readiness(),
       cluster: () => state.cluster,
-      guard: {
-        access: options.httpApi ?? 'loopback',
-        names: new Set(names.map((name) => name.toLowerCase())),
-      },
+      guard: { access: options.httpApi ?? 'loopback', names: namesOf(options, http.host) },
       log,
     })
     return new AdminHttp(await new NodeHttp().listen(http, answer), state)
   }
 
-  /** From now on `readiness` is asked. */
-  setReadiness(readiness: () => Readiness): void {
+  /** Not yet, or no longer; the reason is asked for whenever somebody wants to know. */
+  notReady(reason: () => string): void {
+    this.#state.readiness = () => ({ ready: false, reason: reason() })
+  }
+
+  /** The node serves, as long as `readiness` says so, and operators may look at its cluster. */
+  serve(cluster: ClusterAdmin, readiness: () => Readiness): void {
+    this.#state.cluster = cluster
     this.#state.readiness = readiness
   }
 
-  /** The node knows its cluster; before it is ready, operators may already look. */
-  setCluster(cluster: ClusterAdmin): void {
-    this.#state.cluster = cluster
-  }
-
-  close(): Promise<void> {
-    return this.#listener.close()
+  async close(): Promise<void> {
+    await this.#listener?.close()
   }
 }
 
 interface State {
   readiness: () => Readiness
   cluster?: ClusterAdmin
+}
+
+/** Names under which the node may be asked: those that it listens on, or gives to others. */
+function namesOf(options: ChronikOptions, httpHost: string): ReadonlySet<string> {
+  const { nodeId = 1, listeners = [], cluster } = options
+  const names = [
+    httpHost,
+    ...listeners.map(({ host, advertisedHost }) => advertisedHost ?? host),
+    ...(cluster?.peers ?? []).filter((peer) => peer.nodeId === nodeId).map(({ host }) => host),
+  ]
+  return new Set(names.map((name) => name.toLowerCase()))
 }

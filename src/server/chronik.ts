@@ -110,7 +110,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   const given = checkOptions(options)
   const env = options.env ?? (await realEnv())
   const http = await AdminHttp.open(options, env.log)
-  if (http !== undefined) closing.add('http', () => http.close())
+  closing.add('http', () => http.close())
   const dataDir = options.dataDir ?? (await ownDirectory(closing))
   const staticConfigs = staticConfigTexts(given, { nodeId, dataDir, listeners, rack: options.rack })
   const config = resolveBrokerConfigs({ staticBroker: staticConfigs })
@@ -138,7 +138,9 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     newClusterId: () => newUuid(env.random),
     observer: options.observer,
     closing,
+    onWaiting: (reason) => http.notReady(reason),
   })
+  http.notReady(() => 'it waits for a controller, which takes a majority of the nodes')
   const host = new RaftLogHost({ node, host: env.host })
   closing.add('logs', () => host.close())
   const log = await host.open({
@@ -162,13 +164,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     : local
   closing.add('controller', () => local.close())
 
-  const groups = new GroupCoordinator({
-    env,
-    configs: () => controller.brokerConfigs(),
-    metadata: groupMetadata(controller),
-  })
-  closing.add('groups', () => groups.close())
-
+  const groups = openGroups(env, controller, closing)
   const broker = new Broker({
     env,
     nodeId,
@@ -189,14 +185,24 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   })
   dropOrphans(store, controller)
   broker.serve()
-  http?.setCluster(
+  http.serve(
     clusterAdmin({ options, nodeId, node, controller, broker, log, http: http.address }),
+    () => readiness(controller),
   )
-  http?.setReadiness(() => readiness(controller))
-  closing.add('readiness', () => http?.setReadiness(() => ({ ready: false, reason: 'stopping' })))
+  closing.add('readiness', () => http.notReady(() => 'stopping'))
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
   const { clusterId } = controller.image
-  return { listeners: bound, http: http?.address, clusterId, dataDir, closing }
+  return { listeners: bound, http: http.address, clusterId, dataDir, closing }
+}
+
+function openGroups(env: Env, controller: MetadataView, closing: Closing): GroupCoordinator {
+  const groups = new GroupCoordinator({
+    env,
+    configs: () => controller.brokerConfigs(),
+    metadata: groupMetadata(controller),
+  })
+  closing.add('groups', () => groups.close())
+  return groups
 }
 
 /** The controller's method among the calls between nodes: never changed, never used again. */
@@ -217,7 +223,7 @@ function clusterAdmin(parts: {
   readonly controller: MetadataView
   readonly broker: Broker
   readonly log: ReplicatedLog
-  readonly http: NetAddress
+  readonly http: NetAddress | undefined
 }): NodeClusterAdmin {
   const { options, nodeId, node, controller, broker, log, http } = parts
   return new NodeClusterAdmin({
@@ -237,7 +243,7 @@ function factsOf(
     readonly options: ChronikOptions
     readonly nodeId: NodeId
     readonly node: MultiRaft
-    readonly http: NetAddress
+    readonly http: NetAddress | undefined
   },
 ): PeerFacts {
   const peer = here.options.cluster?.peers.find((listed) => listed.nodeId === of)
@@ -247,7 +253,7 @@ function factsOf(
     bootId: isSelf ? here.node.bootId : null,
     draining: false,
     raft: peer === undefined ? null : hostPort(peer),
-    http: isSelf ? hostPort(here.http) : null,
+    http: isSelf && here.http !== undefined ? hostPort(here.http) : null,
   }
 }
 

@@ -71,6 +71,17 @@ test('a program that embeds a node hears the same', () => {
   assert.throws(() => checkOptions({ config: { 'broker.rack': 'a' } }), /give it as rack/)
 })
 
+test('one address is for one purpose', () => {
+  const cluster = { raft: here, peers: [peer(1)] }
+  const kafka = { name: 'A', host: '127.0.0.1', port: 9192 }
+  const refused = (options: Parameters<typeof checkOptions>[0], message: RegExp) =>
+    assert.throws(() => checkOptions(options), message)
+  refused({ cluster, listeners: [kafka] }, /listener A and Raft can't both have 127\.0\.0\.1:9192/)
+  refused({ cluster, http: { host: '127.0.0.1', port: 9192 } }, /HTTP and Raft can't both/)
+  const free = { ...kafka, port: 0 }
+  checkOptions({ cluster, listeners: [free], http: { host: '127.0.0.1', port: 0 } })
+})
+
 test('the list as it is written', () => {
   assert.equal(peersText([peer(1), peer(2, '::1', 5)]), '1@127.0.0.1:9192,2@[::1]:5')
 })

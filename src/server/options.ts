@@ -66,6 +66,7 @@ export const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
 export function checkOptions({
   nodeId = 1,
   listeners = DEFAULT_LISTENERS,
+  http,
   cluster,
   config = {},
 }: ChronikOptions): ConfigTexts {
@@ -75,7 +76,9 @@ export function checkOptions({
   if (listeners.length === 0) throw new OptionsError('listeners: give at least one')
   const names = new Set(listeners.map(({ name }) => name))
   if (names.size < listeners.length) throw new OptionsError('listeners: two have the same name')
-  const problem = cluster === undefined ? undefined : clusterProblem(nodeId, cluster)
+  const problem =
+    sharedAddress({ listeners, http, cluster }) ??
+    (cluster === undefined ? undefined : clusterProblem(nodeId, cluster))
   if (problem !== undefined) throw new OptionsError(problem)
   for (const [name, option] of Object.entries(HELD_BY_OPTIONS)) {
     if (Object.hasOwn(config, name)) throw new OptionsError(`config ${name}: give it as ${option}`)
@@ -84,6 +87,31 @@ export function checkOptions({
   const refused = validateBrokerConfigs(texts)
   if (refused !== undefined) throw new OptionsError(refused)
   return texts
+}
+
+/** Two of this node's own ports that are the same, which the second would only call "in use". */
+function sharedAddress({
+  listeners,
+  http,
+  cluster,
+}: {
+  readonly listeners: readonly ListenerOptions[]
+  readonly http: ChronikOptions['http'] | undefined
+  readonly cluster: ClusterOptions | undefined
+}): string | undefined {
+  const uses = [
+    ...listeners.map(({ name, host, port }) => ({ what: `listener ${name}`, host, port })),
+    ...(http === undefined ? [] : [{ what: 'HTTP', ...http }]),
+    ...(cluster === undefined ? [] : [{ what: 'Raft', ...cluster.raft }]),
+  ]
+  const seen = new Map<string, string>()
+  for (const { what, host, port } of uses) {
+    const address = hostPort({ host: host.toLowerCase(), port })
+    const other = seen.get(address)
+    if (other !== undefined && port !== 0) return `${other} and ${what} can't both have ${address}`
+    seen.set(address, what)
+  }
+  return undefined
 }
 
 /** As DescribeConfigs shows them: the configs that were given, and those that follow from the other options. */

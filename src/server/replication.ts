@@ -31,6 +31,8 @@ export interface ReplicationOptions {
   readonly newClusterId: () => string
   readonly observer: GroupObserver | undefined
   readonly closing: Closing
+  /** What the node waits for, asked as long as it does. */
+  readonly onWaiting: (reason: () => string) => void
 }
 
 /** The metadata log holds little but is replayed whole at every start. */
@@ -102,6 +104,12 @@ async function openMember(
   })
   node.setFormation(formation)
   closing.add('formation', () => formation.close())
+  options.onWaiting(() => {
+    const { missing } = formation
+    return missing.length === 0
+      ? 'its cluster is being formed'
+      : `the cluster is not formed yet; it waits for ${missing.map((id) => `node ${id}`).join(', ')}`
+  })
   const { voters, clusterId } = await formation.run()
   return { node, voters, clusterId, isCluster: true }
 }

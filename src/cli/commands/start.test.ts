@@ -171,6 +171,7 @@ describe('a member of a cluster', () => {
     assert.deepEqual(world.options?.cluster?.raft, { host: '127.0.0.1', port: 9192 })
     assert.equal(world.options?.cluster?.peers.length, 3)
     assert.equal(world.options?.rack, 'a')
+    assert.match(world.printed[0] ?? '', /Raft +127\.0\.0\.1:9192 \(of the nodes 1, 2, 3\)\n/)
     assert.deepEqual(world.said, ['stopping (SIGTERM) …', 'stopped'])
   })
 

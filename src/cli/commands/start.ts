@@ -113,8 +113,8 @@ async function start(given: Given, world: StartWorld): Promise<void> {
     const node = await world.startNode(options, env).catch(async (error: unknown) => {
       throw explainStartFailure(await realReason(error, options, env), options)
     })
-    const { nodeId, dataDir } = options
-    world.print(banner({ ...node, nodeId, dataDir, kept, hints: given.hints === true }))
+    const { nodeId, dataDir, cluster } = options
+    world.print(banner({ ...node, nodeId, dataDir, cluster, kept, hints: given.hints === true }))
     return node
   })
   world.say('stopped')
