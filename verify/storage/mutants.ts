@@ -81,7 +81,7 @@ async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<
   await writeFile(path, mutant.apply(original))
   const started = performance.now()
   try {
-    const failure = await findFailure(tree, effort, effort.known.get(mutant.key))
+    const failure = await findFailure(tree, effort, mutant)
     const seconds = (performance.now() - started) / 1000
     const isEquivalent = EQUIVALENT[mutant.key] !== undefined
     if (failure === undefined) {
@@ -97,11 +97,12 @@ async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<
 /** What killed it before, then the quick tests, then seeds. */
 async function findFailure(
   tree: string,
-  { seeds }: Effort,
-  known: Killer | undefined,
+  { seeds, known: table }: Effort,
+  mutant?: Mutant,
 ): Promise<Failure | undefined> {
-  const again = known?.kind === 'unit' ? await runUnitTests(tree, known) : undefined
-  const failure = again ?? (await runUnitTests(tree))
+  const known = mutant === undefined ? undefined : table.get(mutant.key)
+  const again = known?.kind === 'unit' ? await runUnitTests(tree, { only: known }) : undefined
+  const failure = again ?? (await runUnitTests(tree, { first: mutant?.file }))
   if (failure !== undefined) return failure
   const seed = known?.kind === 'fuzz' ? await runFuzz(tree, known.seed, 1) : undefined
   return seed ?? (await runFuzz(tree, 1, seeds))
@@ -119,14 +120,21 @@ async function runFuzz(tree: string, from: number, seeds: number): Promise<Failu
   return { killer: { kind: 'fuzz', seed: Number(seed) }, text: message }
 }
 
-/** All of the room's own tests, or the one given. */
+/** All of the room's own tests, those of the source file `first` first, or the one given. */
 async function runUnitTests(
   tree: string,
-  only?: { readonly file: string; readonly test: string },
+  choice: {
+    readonly only?: { readonly file: string; readonly test: string }
+    readonly first?: string | undefined
+  },
 ): Promise<Failure | undefined> {
+  const { only } = choice
   const names = await readdir(join(tree, 'src/storage'))
   const wanted = only === undefined ? names : names.filter((name) => name === only.file)
-  const tests = wanted.filter((name) => name.endsWith('.test.ts'))
+  const first = choice.first?.replace(/\.ts$/, '.test.ts')
+  const tests = wanted
+    .filter((name) => name.endsWith('.test.ts'))
+    .toSorted((a, b) => Number(b === first) - Number(a === first))
   if (tests.length === 0) return undefined
   const pattern = only?.test.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&')
   const args = [
@@ -209,7 +217,7 @@ async function main(): Promise<boolean> {
   const parent = await mkdtemp(join(tmpdir(), 'chronik-mutants-'))
   const verdicts: Verdict[] = []
   try {
-    const intact = await findFailure(await makeTree(parent, 'intact'), effort, undefined)
+    const intact = await findFailure(await makeTree(parent, 'intact'), effort)
     if (intact !== undefined)
       throw new Error(`the tests fail without any mutant: ${describeKiller(intact.killer)}`)
     const waiting = mutants.values()
