@@ -51,6 +51,47 @@ test('a read that a truncation overtakes answers from what the log is then', asy
   assert.equal(found, undefined)
 })
 
+test('damage that is cut away while it is looked for is none', async () => {
+  const searches: readonly ((log: StoredLog) => Promise<unknown>)[] = [
+    async (log) => log.read({ from: asOffset(2), below: asOffset(3), maxBytes: 1 }),
+    (log) => log.seekTimestamp(1500, asOffset(3)),
+  ]
+  for (const search of searches) {
+    // Whichever of its reads the truncation overtakes.
+    for (let step = 0, overtaken = true; overtaken; step++) {
+      const world = new World()
+      const store = await world.open(NO_CACHE)
+      const log = create(store, 'a', LARGE_LOG)
+      for (const timestampMs of [1000, 1000, 2000]) appendAt(log, timestampMs)
+      await world.do(store.flush())
+      await world.pass(100)
+      const path = '/data/logs/a.1/00000000000000000000.log'
+      const file = await world.do(world.env.disk.open(path, 'write'))
+      await world.do(file.write([Uint8Array.of(7)], 2 * 3061 + 16))
+      let left = step
+      world.disk.holds = ({ operation }) => operation === 'read' && left-- === 0
+      const searching = search(log).then(
+        () => 'found',
+        () => 'failed',
+      )
+      await world.pass(100)
+      overtaken = world.disk.held > 0
+      assert.ok(overtaken || step >= 2)
+      if (!overtaken) {
+        assert.equal(await world.do(searching), 'failed')
+        assert.deepEqual(log.damage, { from: 2, to: 3 })
+        continue
+      }
+      log.truncate(position(1, 2))
+      world.disk.release()
+      await world.do(searching)
+      await world.do(store.flush())
+      assert.equal(log.damage, undefined, `at read ${step}`)
+      assert.equal(await world.do(log.seekTimestamp(1500, asOffset(2))), undefined)
+    }
+  }
+})
+
 test('readers that go on where they were find their place at once, after a truncation too', async () => {
   const world = new World()
   const store = await world.open(NO_CACHE)

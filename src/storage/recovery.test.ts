@@ -62,6 +62,19 @@ test('every file that is read is synced, no other; the last frame is written aga
   assert.notEqual(needed.at(-1), [...heads.keys()].at(0))
 })
 
+test('nothing is relied on before the last frame has been written again', async () => {
+  const world = new World()
+  const store = await world.open(OPTIONS)
+  create(store)
+  await world.do(store.flush())
+  world.host.kill()
+  world.disk.holds = ({ operation }) => operation === 'write'
+  assert.equal(await world.settles(world.opening(OPTIONS)), false)
+  assert.equal(world.disk.held, 1)
+  assert.equal(world.disk.calls.at(-1)?.operation, 'write')
+  assert.match(world.disk.calls.at(-1)?.path ?? '', /journal$/)
+})
+
 test('a tail that an earlier start left in its journal file is checked', async () => {
   const world = new World()
   const options = { ...OPTIONS, idleWritebackMs: 1_000_000 }

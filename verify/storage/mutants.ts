@@ -2,10 +2,11 @@
 // found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs the room's unit tests and
 // the fuzz on it, the test that killed it last time first.
 //
-//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--write] [--list]
+//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--new] [--write] [--list]
 //
 // Prints one line per mutant. One that survives is a test that is missing, or changes nothing that can be seen: those
-// stand in `equivalent-mutants.ts` with the reason. `--write` puts what it found into docs/mutants.md.
+// stand in `equivalent-mutants.ts` with the reason. `--write` puts what it found into docs/mutants.md; `--new` tries only those
+// of which that knows nothing.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -200,6 +201,7 @@ async function main(): Promise<boolean> {
       only: { type: 'string', default: '' },
       list: { type: 'boolean', default: false },
       skip: { type: 'string', default: '0' },
+      new: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
     },
   })
@@ -208,6 +210,7 @@ async function main(): Promise<boolean> {
   const all = await readMutants()
   const mutants = all
     .filter((mutant) => mutant.key.includes(values.only))
+    .filter((mutant) => !values.new || !(known.has(mutant.key) || mutant.key in EQUIVALENT))
     .slice(Number(values.skip))
   if (values.list) {
     for (const mutant of mutants) console.log(mutant.key)
@@ -234,7 +237,7 @@ async function main(): Promise<boolean> {
     await rm(parent, { recursive: true })
   }
   if (values.write) await writeFile(TABLE, formatTable(all, merged(known, verdicts), EQUIVALENT))
-  return summarize(mutants, verdicts, values.only === '' && values.skip === '0')
+  return summarize(mutants, verdicts, values.only === '' && values.skip === '0' && !values.new)
 }
 
 /** What was known, and what these tries found. */
