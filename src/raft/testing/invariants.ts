@@ -49,7 +49,8 @@ export class Invariants {
     const other = this.#leaders.get(epoch)
     check(other === undefined, () => `${other!.node} and ${node.id} lead epoch ${epoch}`)
     this.#leaders.set(epoch, { node: node.id, after })
-    this.#complete(node)
+    // Who wins an older epoch late lacks what later ones committed, and can commit nothing.
+    if (epoch > this.#commit.epoch) this.#complete(node)
   }
 
   /** Leader completeness (thesis 3.6.3): what is committed is in every later leader's log. */

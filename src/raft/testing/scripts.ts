@@ -13,7 +13,7 @@ export function lead(cluster: Cluster, id: number, except: readonly number[] = [
 }
 
 /** The node is elected, and nobody hears of it but itself. */
-function leadUnheard(cluster: Cluster, id: number): void {
+export function leadUnheard(cluster: Cluster, id: number): void {
   for (let tries = 0; tries < 10 && cluster.core(id).role !== 'leader'; tries++) {
     cluster.tick(id)
     for (let i = 0; i < 100 && cluster.core(id).role !== 'leader'; i++) {
