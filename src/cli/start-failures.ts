@@ -66,7 +66,8 @@ function explainNet(error: NetError, options: NodeOptions): string | undefined {
   }
 }
 
-function explainDisk(error: DiskError, dataDir: string): string {
+/** Why the directory can't be used, and what to do. */
+export function explainDisk(error: DiskError, dataDir: string): string {
   const holder = /held by [^():,;]+/.exec(error.message)?.[0]
   const another = 'give another directory with --data-dir'
   switch (error.code) {

@@ -17,7 +17,9 @@ import { freePorts } from '../../env/node/testing/free-ports.ts'
 import { isGone } from '../../env/node/testing/process-state.ts'
 import type { DevNodeReport } from '../dev/dev-cluster.ts'
 import type { DevWorld } from '../dev/dev-world.ts'
+
 import { runProgram } from '../program.ts'
+import { REPEAT_MS } from '../stopping.ts'
 import { command } from './dev.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'chronik-dev-'))
@@ -221,6 +223,24 @@ describe('a cluster of three', () => {
     })
   })
 
+  test('a second signal ends it at once', async () => {
+    const world = new FakeWorld()
+    const ended = run(world, '--data-dir', directory, ...PORTS, '--nodes', '1')
+    await until(() => world.printed.length > 0)
+    writeFileSync(join(directory, 'node-1.stubborn'), '')
+    await tell('restart', '1')
+    await until(async () => (await nodes())[0]?.ready === true)
+    const [node] = await nodes()
+    world.signal('SIGINT')
+    await sleep(REPEAT_MS + 20)
+    assert.throws(() => world.signal('SIGINT'), Exit)
+    assert.equal(world.exitCode, 1)
+    const startedMs = performance.now()
+    await until(() => isGone(node?.pid ?? 0))
+    assert.ok(performance.now() - startedMs < 1000, 'it was not killed at once')
+    await ended
+  })
+
   test('what it waits for does not keep it from being stopped', async () => {
     const world = new FakeWorld()
     const ended = run(world, '--data-dir', directory, ...PORTS, '--nodes', '1')
@@ -252,6 +272,15 @@ describe('refusals', () => {
     assert.match((await tell('--yes')).said, /--yes goes with --reset/)
     const none = await run(new FakeWorld(), 'status')
     assert.match(none.said, /runs in chronik-dev; "chronik dev" starts one, or say where/)
+  })
+
+  test('a directory that can’t be is named', async () => {
+    writeFileSync(directory, '')
+    const file = await run(new FakeWorld(), '--data-dir', directory)
+    assert.match(file.said, /cluster-\d+ is a file; give a directory with --data-dir/)
+    const below = await run(new FakeWorld(), '--data-dir', join(directory, 'below'))
+    assert.equal(below.code, 1)
+    assert.match(below.said, /is a file where a directory is needed; give another directory/)
   })
 
   test('a port in use is named with whose it would be and what to do', async () => {

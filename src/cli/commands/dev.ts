@@ -10,7 +10,9 @@ import { DevDirectory } from '../dev/directory.ts'
 import { layoutOf } from '../dev/layout.ts'
 import { realDevWorld } from '../dev/real-dev-world.ts'
 import { runDev } from '../dev/run-dev.ts'
+import { DiskError } from '../../env/disk.ts'
 import { Failure, usage } from '../failure.ts'
+import { explainDisk } from '../start-failures.ts'
 import { nearest } from '../nearest.ts'
 import { absolutePath, shownPath } from '../paths.ts'
 import { hostPort } from '../../base/hosts.ts'
@@ -82,6 +84,16 @@ function unknownCommand(name: string): Failure {
 }
 
 async function run(given: Given, world: DevWorld): Promise<void> {
+  try {
+    await runCluster(given, world)
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    const dataDir = absolutePath(given.dataDir ?? DEFAULT_DIRECTORY, world)
+    throw new Failure(explainDisk(error, dataDir), { cause: error })
+  }
+}
+
+async function runCluster(given: Given, world: DevWorld): Promise<void> {
   if (given.yes === true && given.reset !== true) throw usage('--yes goes with --reset')
   const asked = given.nodes === undefined ? undefined : whole(given.nodes, '--nodes', 1)
   const env = await world.makeEnv()

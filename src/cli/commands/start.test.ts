@@ -249,6 +249,13 @@ describe('what keeps a node from starting ends with 1 and says what to do', () =
   }
 })
 
+test('a data directory below a file is named', async () => {
+  writeFileSync(join(folder, 'a-file'), '')
+  const { code, errors } = await run(new FakeWorld(), '--data-dir', 'a-file/below')
+  assert.equal(code, 1)
+  assert.match(errors, /a-file\/below is a file where a directory is needed; give another/)
+})
+
 describe('signals', () => {
   test('one key stroke that arrives twice is one signal', async () => {
     const world = new FakeWorld()

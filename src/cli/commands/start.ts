@@ -103,10 +103,9 @@ async function start(given: Given, world: StartWorld): Promise<void> {
   if (given.yes === true && given.reset !== true) throw usage('--yes goes with --reset')
   const options = await readOptions(given, world)
   const env = await world.makeEnv(options.log)
-  if (given.reset === true) {
-    await resetData(options.dataDir, env.disk, { ...world, sure: given.yes === true })
-  }
-  const kept = await holdsData(options.dataDir, env.disk)
+  const kept = await prepare(given, options, env, world).catch((error: unknown) => {
+    throw explainStartFailure(error, options)
+  })
   warnOfOpenListeners(options, world)
   const signals = given.stopWithStdin === true ? both(world.signals, world.inputEnd) : world.signals
   await runUntilStopped({ ...world, signals }, env, async () => {
@@ -118,6 +117,17 @@ async function start(given: Given, world: StartWorld): Promise<void> {
     return node
   })
   world.say('stopped')
+}
+
+/** Whether the directory holds data, after a reset where that was asked for. */
+async function prepare(
+  given: Given,
+  { dataDir }: NodeOptions,
+  { disk }: Env,
+  world: StartWorld,
+): Promise<boolean> {
+  if (given.reset === true) await resetData(dataDir, disk, { ...world, sure: given.yes === true })
+  return holdsData(dataDir, disk)
 }
 
 async function readOptions(given: Given, world: StartWorld): Promise<NodeOptions> {

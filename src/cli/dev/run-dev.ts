@@ -37,13 +37,23 @@ export async function runDev(
   try {
     const before = await directory.readNote()
     await checkPorts(env, options.nodes, before?.control === undefined ? 0 : PORT_PATIENCE_MS)
-    await runUntilStopped(world, env, () =>
-      startCluster(world, env, directory, options, before !== undefined),
-    )
+    let cluster: RunningCluster | undefined
+    const exitNow = (code: 0 | 1): never => {
+      cluster?.killAll()
+      return world.exitNow(code)
+    }
+    await runUntilStopped({ ...world, exitNow }, env, async () => {
+      cluster = await startCluster(world, env, directory, options, before !== undefined)
+      return cluster
+    })
     world.say('stopped')
   } finally {
     await lock.release()
   }
+}
+
+interface RunningCluster extends Stoppable {
+  killAll(): void
 }
 
 async function startCluster(
@@ -52,7 +62,7 @@ async function startCluster(
   directory: DevDirectory,
   { nodes, restart, sets }: RunOptions,
   kept: boolean,
-): Promise<Stoppable> {
+): Promise<RunningCluster> {
   const logs = new NodeLogs(world.say)
   const environment = nodeEnvironment(world.environment)
   const cluster = new DevCluster(
@@ -89,6 +99,7 @@ async function startCluster(
   )
   return {
     failed: failed.promise,
+    killAll: () => cluster.killAll(),
     stop: async () => {
       stopping = true
       await door.close()
