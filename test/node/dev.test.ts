@@ -19,28 +19,23 @@ after(() => {
 })
 
 const chronik = join(root, 'bin', 'chronik')
-const NODES = 3
 
 interface Dev {
   readonly process: NodeProcess
   readonly directory: string
   readonly kafka: string
+  readonly http: string
 }
 
-async function startDev(name: string, ...args: readonly string[]): Promise<Dev> {
-  const base = await freePorts(3 * NODES)
+async function startDev(name: string, nodes: 1 | 3): Promise<Dev> {
+  const base = await freePorts(3 * nodes)
+  const [kafka, raft, http] = [base, base + nodes, base + 2 * nodes].map(String)
   const directory = join(folder, name)
-  const ports = [
-    ...['--kafka-port', String(base), '--raft-port', String(base + NODES)],
-    ...['--http-port', String(base + 2 * NODES)],
-  ]
-  const process = new NodeProcess(
-    chronik,
-    ['dev', '--nodes', String(NODES), '--data-dir', directory, ...ports, ...args],
-    { group: true },
-  )
+  const ports = ['--kafka-port', kafka, '--raft-port', raft, '--http-port', http].map(String)
+  const args = ['dev', '--nodes', String(nodes), '--data-dir', directory, ...ports]
+  const process = new NodeProcess(chronik, args, { group: true })
   await process.ready()
-  return { process, directory, kafka: `127.0.0.1:${base}` }
+  return { process, directory, kafka: `127.0.0.1:${kafka}`, http: `127.0.0.1:${http}` }
 }
 
 async function tell({ directory }: Dev, ...args: readonly string[]): Promise<string> {
@@ -71,14 +66,14 @@ async function allGone(left: readonly number[], withinMs: number): Promise<void>
 }
 
 test('Ctrl-C stops all of it within 2 s; the data stays', { timeout: 60_000 }, async () => {
-  const dev = await startDev('kept')
+  const dev = await startDev('kept', 3)
   const left = await pids(dev)
-  assert.equal(left.length, NODES)
+  assert.equal(left.length, 3)
   const startedMs = performance.now()
   assert.deepEqual(await dev.process.stop('SIGINT'), { code: 0, signal: null })
   assert.ok(performance.now() - startedMs < 2000, 'stopping took too long')
   await allGone(left, 0)
-  const again = await startDev('kept')
+  const again = await startDev('kept', 3)
   assert.match(again.process.stdout, /kept from an earlier start/)
   assert.deepEqual(await again.process.stop('SIGTERM'), { code: 0, signal: null })
 })
@@ -87,20 +82,30 @@ test(
   'what was written before all were killed is there when they are back',
   { timeout: 120_000 },
   async () => {
-    const dev = await startDev('killed')
+    const dev = await startDev('killed', 3)
+    const environment = { CHRONIK_BOOTSTRAP: dev.kafka, CHRONIK_CLUSTER_HTTP: dev.http }
     const run = async (args: readonly string[], input = ''): Promise<string> => {
-      const all = [...args, '-b', dev.kafka, '--timeout', '60']
-      const running = promisify(execFile)(chronik, all, { env: withoutRunner(process.env) })
+      const env = { ...withoutRunner(process.env), ...environment }
+      const running = promisify(execFile)(chronik, [...args, '--timeout', '60'], { env })
       running.child.stdin?.end(input)
       return (await running).stdout
     }
-    await run(['topic', 'create', 'orders', '--replication-factor', String(NODES)])
+    await run(['topic', 'create', 'orders', '--replication-factor', '3'])
     await run(['produce', 'orders'], 'one\ntwo\n')
     await tell(dev, 'kill', 'all')
     assert.deepEqual(await pids(dev), [])
     await tell(dev, 'restart', 'all')
     while (!(await nodesOf(dev)).every(({ ready }) => ready)) await sleep(100)
     assert.equal(await run(['consume', 'orders', '--until-end']), 'one\ntwo\n')
+    const status = JSON.parse(await run(['cluster', 'status', '--json'])) as {
+      nodes: { nodeId: number; replicas: number }[]
+    }
+    const replicas = status.nodes.map((node) => [node.nodeId, node.replicas])
+    assert.deepEqual(replicas, [
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ])
     await dev.process.stop()
   },
 )
@@ -110,7 +115,7 @@ test(
   { timeout: 60_000 },
   async () => {
     for (const paused of [false, true]) {
-      const dev = await startDev(`orphans-${paused}`)
+      const dev = await startDev(`orphans-${paused}`, 1)
       const left = await pids(dev)
       if (paused) await tell(dev, 'pause', '1')
       // The supervisor alone, not its group.
