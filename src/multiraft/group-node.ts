@@ -31,6 +31,8 @@ export interface GroupNode {
   unclaim(group: LogId): void
   termChanged(group: LogId): void
   confirm(group: LogId, voters: readonly NodeId[], epoch: LeaderEpoch): Promise<boolean>
+  /** The replica has damage: it is to be healed (law R5). */
+  heal(group: RaftGroup): void
   /** What must not fail did: the process ends. */
   failed(what: string, error: unknown): never
 }

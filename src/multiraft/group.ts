@@ -12,6 +12,7 @@ import { type StoredLog, StoreError } from '../storage/store.ts'
 import type { GroupDescriptor } from './descriptor.ts'
 import { encodeGroupMessage, type GroupMessage, type WireBatch } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
+import { soundEnd } from './healing.ts'
 import { FollowerLags } from './in-sync.ts'
 import { Replication } from './replication.ts'
 
@@ -54,6 +55,7 @@ export class RaftGroup {
   #lags: FollowerLags
   /** The bytes of the append that is being taken. */
   #receiving: Uint8Array | undefined
+  #nodeFit = true
   #closed = false
 
   constructor({ node, stored, descriptor, listenerOf }: GroupOptions) {
@@ -73,9 +75,16 @@ export class RaftGroup {
     })
     this.#vouched = this.vouchedEpoch
     this.#lags = new FollowerLags(this.#now())
-    this.#replication = new Replication({ node, group: this.id, stored, raft: this.#raft })
+    this.#replication = new Replication({
+      node,
+      group: this.id,
+      stored,
+      raft: this.#raft,
+      again: () => node.markDirty(this),
+    })
     this.#listener = listenerOf(this)
     stored.onDurable(() => this.#onDurable())
+    stored.onDamage(() => this.#damaged())
   }
 
   /** Begins to take part. Separate, so that its owner knows it before the first callback. */
@@ -134,8 +143,28 @@ export class RaftGroup {
     return this.#raft.suspect ? undefined : this.#raft.term
   }
 
+  /** Of the node's disk (law R8). */
   setFit(fit: boolean): void {
-    this.#step({ kind: 'fitness', fit })
+    this.#nodeFit = fit
+    this.#fitness()
+  }
+
+  /** A leader that must not lead hands over to a follower that holds everything, if there is one (laws R5, R8). */
+  stepAside(): void {
+    const { raft } = this
+    if (raft.role !== 'leader') return
+    for (const [node, { match, suspect }] of raft.followers) {
+      if (suspect || !this.#node.isUp(node) || comparePositions(match, raft.commit) < 0) continue
+      this.transfer(node)
+      return
+    }
+  }
+
+  /** Law R5: what was damaged is as the leader has it. */
+  healed(): void {
+    this.#fitness()
+    this.#onDurable()
+    this.#node.markDirty(this)
   }
 
   transfer(to: NodeId): void {
@@ -247,7 +276,8 @@ export class RaftGroup {
 
   #onDurable(): void {
     if (this.#closed) return
-    const { durable: log, durableHardState } = this.stored
+    const { durableHardState } = this.stored
+    const log = soundEnd(this.stored)
     const hardState = { ...durableHardState, term: durableHardState.term as LeaderEpoch }
     this.#step({
       kind: 'durable',
@@ -339,6 +369,17 @@ export class RaftGroup {
     const waiting = this.#logStartWaiters
     this.#logStartWaiters = []
     for (const { settle } of waiting) settle(false)
+  }
+
+  #damaged(): void {
+    if (this.#closed) return
+    this.#fitness()
+    this.#onDurable()
+    this.#node.heal(this)
+  }
+
+  #fitness(): void {
+    this.#step({ kind: 'fitness', fit: this.#nodeFit && this.stored.damage === undefined })
   }
 
   /** Law R9: a read that counts on this replica must hear of it before the replica does anything in a higher term. */

@@ -55,6 +55,12 @@ export class FollowerLags {
 
 export type LaggingByGroup = ReadonlyMap<LogId, readonly NodeId[]>
 
+export function sameLagging(a: LaggingByGroup, b: LaggingByGroup): boolean {
+  if (a.size !== b.size) return false
+  for (const [group, nodes] of a) if (b.get(group)?.join() !== nodes.join()) return false
+  return true
+}
+
 /** u32 count, then for each group its id, u8 count and the lagging nodes. */
 export function encodeLagging(writer: Writer, lagging: LaggingByGroup): void {
   writer.uint32(lagging.size)

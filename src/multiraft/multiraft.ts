@@ -18,12 +18,13 @@ import { RaftGroup, type GroupListener } from './group.ts'
 import { decodeGroupMessage, encodeGroupMessage } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
 import type { GroupObserver } from './observer.ts'
-import { decodeLagging, encodeLagging, type LaggingByGroup } from './in-sync.ts'
+import { Healing } from './healing.ts'
+import { decodeLagging, encodeLagging, type LaggingByGroup, sameLagging } from './in-sync.ts'
 import { Liveness } from './liveness/liveness.ts'
 import { Transport, type Lane, type NodeIdentity, type PeerAddress } from './transport/transport.ts'
 
 export interface AloneOptions {
-  readonly env: Pick<Env, 'clock' | 'timers' | 'random' | 'host'>
+  readonly env: Pick<Env, 'clock' | 'timers' | 'random' | 'host'> & Partial<Pick<Env, 'log'>>
   readonly nodeId: NodeId
   readonly store: Store
   readonly timing: MultiRaftTiming
@@ -99,6 +100,7 @@ export class MultiRaft implements GroupNode {
   #watching: Timer | undefined
   /** `replica.lag.time.max.ms`. */
   #lagMsMax = 30_000
+  readonly #healing: Healing
   #closed = false
 
   private constructor({ env, nodeId, store, timing, observer }: AloneOptions) {
@@ -113,6 +115,12 @@ export class MultiRaft implements GroupNode {
     this.calls = new Calls({
       timers: env.timers,
       send: (to, frame) => this.send(to, 'control', frame),
+    })
+    this.#healing = new Healing({
+      env,
+      calls: this.calls,
+      groupOf: (id) => this.#groups.get(id),
+      isUp: (peer) => this.isUp(peer),
     })
   }
 
@@ -281,6 +289,10 @@ export class MultiRaft implements GroupNode {
     return this.#liveness?.confirm(group, voters, epoch) ?? Promise.resolve(false)
   }
 
+  heal(group: RaftGroup): void {
+    this.#healing.heal(group)
+  }
+
   failed(what: string, error: unknown): never {
     return this.#env.host.fatal(`${what} failed`, error)
   }
@@ -368,6 +380,7 @@ export class MultiRaft implements GroupNode {
     this.#watching?.cancel()
     for (const id of [...this.#groups.keys()]) this.shut(id)
     this.calls.close()
+    this.#healing.close()
     this.#liveness?.close()
     await this.#transport?.close()
   }
@@ -481,12 +494,6 @@ export class MultiRaft implements GroupNode {
       this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())
     }
   }
-}
-
-function sameLagging(a: LaggingByGroup, b: LaggingByGroup): boolean {
-  if (a.size !== b.size) return false
-  for (const [group, nodes] of a) if (b.get(group)?.join() !== nodes.join()) return false
-  return true
 }
 
 const LIVENESS_HEAD = Uint8Array.of(FrameKind.LIVENESS)

@@ -28,6 +28,7 @@ export class Replication {
   readonly #group: LogId
   readonly #stored: StoredLog
   readonly #raft: Raft<WireBatch>
+  readonly #again: () => void
   readonly #peers = new Map<NodeId, Peer>()
   #closed = false
 
@@ -36,11 +37,14 @@ export class Replication {
     readonly group: LogId
     readonly stored: StoredLog
     readonly raft: Raft<WireBatch>
+    /** Has `pump` called again, in a later turn. */
+    readonly again: () => void
   }) {
     this.#node = options.node
     this.#group = options.group
     this.#stored = options.stored
     this.#raft = options.raft
+    this.#again = options.again
   }
 
   pump(): void {
@@ -95,7 +99,13 @@ export class Replication {
   /** False: stop pumping for now. */
   #readAndSend(node: NodeId, peer: Peer, plan: AppendPlan): boolean {
     const request = { from: plan.from, below: plan.below, maxBytes: MESSAGE_BYTES_MAX }
-    const read = this.#stored.read(request)
+    let read: StoredBytes | Promise<StoredBytes>
+    try {
+      read = this.#stored.read(request)
+    } catch (error) {
+      this.#readFailed(peer, error)
+      return false
+    }
     if (!(read instanceof Promise)) return this.#sendAppend(node, plan, read)
     peer.reading = true
     const behind = this.#raft.end.offset - plan.from
@@ -122,7 +132,8 @@ export class Replication {
   #readFailed(peer: Peer, error: unknown): void {
     peer.reading = false
     if (!(error instanceof StoreError)) this.#node.failed(`a read of ${this.#group}`, error)
-    if (error.code === 'offset-out-of-range' && !this.#closed) this.pump()
+    // The follower's place went below the log start meanwhile: the core knows what to do then.
+    if (error.code === 'offset-out-of-range' && !this.#closed) this.#again()
   }
 
   #sendAppend(node: NodeId, plan: AppendPlan, read: StoredBytes | undefined): boolean {

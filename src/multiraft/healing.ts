@@ -1,0 +1,183 @@
+// Damage of a replica's bytes, and its healing (law R5). The log end never moves for it: the replica votes by its recorded
+// position. But it neither campaigns nor leads, and acknowledges nothing past the damage, until it has fetched the range again
+// from the group's leader. A leader that finds its own bytes damaged hands over first.
+
+import { asLogId, asOffset, type LogId, type NodeId, type Offset } from '../base/brand.ts'
+import type { Position } from '../base/position.ts'
+import type { Env, Logger, Timer } from '../env/env.ts'
+import { Limiter } from '../env/limiter.ts'
+import { Reader } from '../protocol/reader.ts'
+import { Writer } from '../protocol/writer.ts'
+import { summarizeBatches } from '../records/batch-header.ts'
+import { StoreError, type StoredLog } from '../storage/store.ts'
+import type { Calls } from './calls.ts'
+import type { RaftGroup } from './group.ts'
+
+/** The method among the calls between nodes: never changed, never used again. */
+const FETCH_RANGE_METHOD = 2
+/** Of one answer; at least one batch comes, whatever its size. Small, since it shares the lane of the heartbeats. */
+const ANSWER_BYTES_MAX = 256 * 1024
+const CALL_MS_MAX = 5_000
+const RETRY_MS = 500
+/** Replicas of a node that heal at once. */
+const HEALING_MAX = 2
+
+export interface HealingOptions {
+  readonly env: Pick<Env, 'timers'> & { readonly log?: Logger }
+  readonly calls: Calls
+  readonly groupOf: (id: LogId) => RaftGroup | undefined
+  readonly isUp: (node: NodeId) => boolean
+}
+
+/** Up to where a damaged log may acknowledge: the last position before the damage. */
+export function soundEnd({ damage, durable, epochs }: StoredLog): Position {
+  if (damage === undefined || damage.from >= durable.offset) return durable
+  return { epoch: epochs.epochAt(asOffset(damage.from - 1)), offset: damage.from }
+}
+
+/** Of one node. */
+export class Healing {
+  readonly #options: HealingOptions
+  readonly #limiter = new Limiter(HEALING_MAX)
+  /** Replicas that are healing or wait for it. */
+  readonly #sick = new Set<RaftGroup>()
+  readonly #timers = new Set<Timer>()
+  #closed = false
+
+  constructor(options: HealingOptions) {
+    this.#options = options
+    options.calls.handle(FETCH_RANGE_METHOD, (_from, body) => this.#serve(body))
+  }
+
+  /** The replica has damage: it is healed, however long that takes. Idempotent. */
+  heal(group: RaftGroup): void {
+    if (this.#closed || this.#sick.has(group)) return
+    this.#sick.add(group)
+    const { id, stored } = group
+    this.#options.env.log?.error('bytes of a replica are damaged and will be fetched again', {
+      log: id,
+      from: stored.damage?.from,
+      to: stored.damage?.to,
+    })
+    void this.#healAll(group)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#sick.clear()
+  }
+
+  async #healAll(group: RaftGroup): Promise<void> {
+    const { stored } = group
+    while (this.#isSick(group) && stored.damage !== undefined) {
+      group.stepAside()
+      const leader = group.raft.leader
+      const elsewhere = leader !== undefined && group.raft.role !== 'leader'
+      if (!elsewhere || !(await this.#limited(() => this.#fetchRange(group, leader)))) {
+        await this.#pause(RETRY_MS)
+      }
+    }
+    if (!this.#sick.delete(group)) return
+    this.#options.env.log?.info('a damaged replica is whole again', { log: group.id })
+    group.healed()
+  }
+
+  #isSick(group: RaftGroup): boolean {
+    return !this.#closed && this.#sick.has(group) && this.#options.groupOf(group.id) === group
+  }
+
+  #limited<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#limiter.run(() => {
+        void run()
+          .then(resolve, reject)
+          .finally(() => this.#limiter.release())
+      })
+    })
+  }
+
+  /** True when it got further. */
+  async #fetchRange(group: RaftGroup, leader: NodeId): Promise<boolean> {
+    const { stored } = group
+    const { damage } = stored
+    if (damage === undefined) return true
+    try {
+      let from: Offset = damage.from
+      while (from < damage.to) {
+        const request = encodeRange({ group: group.id, from, to: damage.to })
+        const bytes = await this.#options.calls.call(
+          leader,
+          FETCH_RANGE_METHOD,
+          request,
+          CALL_MS_MAX,
+        )
+        if (bytes.length === 0 || !this.#isSick(group)) return false
+        const next = await stored.repair(bytes, summarizeBatches(bytes))
+        if (next <= from) return false
+        from = next
+      }
+      return true
+    } catch (error) {
+      this.#options.env.log?.warn('a damaged replica could not be healed yet', {
+        log: group.id,
+        error: error instanceof Error ? error.message : String(error),
+      })
+      return false
+    }
+  }
+
+  /** As leader: what the other asked for, if this replica is sure of it; empty otherwise. */
+  async #serve(body: Uint8Array): Promise<Uint8Array> {
+    const { group: id, from, to } = decodeRange(body)
+    const group = this.#options.groupOf(id)
+    if (group === undefined || group.raft.role !== 'leader') return NOTHING
+    const { stored } = group
+    if (from < stored.logStart || to > stored.end.offset) return NOTHING
+    try {
+      const { chunks } = await stored.read({ from, below: to, maxBytes: ANSWER_BYTES_MAX })
+      return Buffer.concat(chunks)
+    } catch (error) {
+      if (error instanceof StoreError) return NOTHING
+      throw error
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.env.timers.after(ms, () => {
+        this.#timers.delete(timer)
+        resolve()
+      })
+      this.#timers.add(timer)
+    })
+  }
+}
+
+interface Range {
+  readonly group: LogId
+  readonly from: Offset
+  readonly to: Offset
+}
+
+function encodeRange({ group, from, to }: Range): Uint8Array {
+  const writer = new Writer(96)
+  writer.string(group, false)
+  writer.int64(from)
+  writer.int64(to)
+  return Buffer.concat(writer.finish())
+}
+
+/** Throws ProtocolError. */
+function decodeRange(body: Uint8Array): Range {
+  const reader = new Reader(body)
+  const outer = reader.enter(reader.uint16())
+  const group = asLogId(new TextDecoder().decode(reader.rest()))
+  reader.leave(outer)
+  const from = asOffset(reader.int64())
+  const to = asOffset(reader.int64())
+  if (from < 0 || to <= from || reader.remaining > 0) reader.fail(`a range from ${from} to ${to}`)
+  return { group, from, to }
+}
+
+const NOTHING = new Uint8Array(0)
