@@ -228,14 +228,12 @@ test('R10: a leader takes over a greater log start that it hears of later', () =
   cluster.append(1, 3)
   cluster.settle()
   const { offset } = cluster.core(1).commit
-  cluster.cut(1, 3)
-  cluster.cut(2, 3)
+  cluster.isolate(1)
   moveLogStart(cluster, offset)
-  cluster.network.inFlight = []
   cluster.settle()
   crashSeen(cluster, 1)
-  cluster.connect(2, 3)
   lead(cluster, 3)
+  assert.equal(cluster.core(3).logStart, 0)
   cluster.start(1)
   cluster.connect(1, 3)
   cluster.settle()
@@ -265,6 +263,19 @@ test('R10: whom retention passed by is installed at the log start, at rest too',
   assert.equal(third.logStart, offset)
   assert.deepEqual(third.end, cluster.core(1).end)
   assert.deepEqual(third.commit, cluster.core(1).commit)
+})
+
+test('R10: whoever is installed at an epoch start learns that it is committed, at rest too', () => {
+  const { cluster, offset } = passedBy()
+  const to = cluster.node(2).id
+  cluster.step(cluster.node(1), { kind: 'transfer', to, nowMs: cluster.nowMs })
+  cluster.settle()
+  const { commit } = cluster.core(2)
+  assert.equal(commit.offset, offset)
+  assert.equal(commit.epoch, cluster.core(2).term)
+  cluster.connect(2, 3)
+  cluster.settle()
+  assert.deepEqual(cluster.core(3).commit, commit)
 })
 
 test('R10: what an install brings of epoch starts is not committed by that', () => {

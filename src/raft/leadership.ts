@@ -106,7 +106,7 @@ export class Leadership<B extends BatchRef> {
     const follower = this.#followers.get(node)
     if (follower === undefined || !follower.awaits(message.prev)) return false
     const common = this.#replica.log.commonWith(message)
-    if (common === undefined || common.offset < this.#replica.log.logStart) follower.mustInstall()
+    if (common === undefined) follower.mustInstall()
     else follower.probe(common)
     return true
   }

@@ -86,10 +86,10 @@ export class Progress {
 
   /** The follower verified everything up to there against this leader. */
   accepted(upTo: Position): void {
+    // An acknowledgement that was on its way already answers nothing that has not been asked yet.
+    if (this.state !== 'stream' && this.waiting === undefined) return
     this.answered = true
     if (this.state === 'stream') return
-    // An acknowledgement that was on its way already answers nothing that has not been asked yet.
-    if (this.waiting === undefined) return
     this.state = 'stream'
     this.waiting = undefined
     if (comparePositions(upTo, this.next) > 0) this.next = upTo

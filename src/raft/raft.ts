@@ -1,40 +1,24 @@
 // Raft for one group, as a pure state machine: events in, effects out. No I/O, no clock, no promises. The log is positions
 // (epoch, offset); what lies in the batches is the driver's (thesis: Ongaro, "Consensus: Bridging Theory and Practice").
 //
-// Roles and their transitions:
-//
-//   follower ──deadline──▶ pre-candidate ──majority would vote──▶ candidate ──majority voted──▶ leader
-//      ▲                        │  ▲                                 │                            │
-//      │                        │  └───────────deadline──────────────┘                            │
-//      └── higher term, a leader's message, or (leader) no quorum ◀──────────────────────────────┘
-//
-// A leader never becomes leader of the same epoch again, not even after a restart (law R2).
+// One owner for each state: `replica.ts` (term, vote, log, commit, what is durable), `roles.ts` (who leads), `elections.ts`
+// (votes), `turn.ts` (when to try), `following.ts`, `leading.ts` with `leadership.ts` (counting) and `progress.ts` (one
+// follower), `sending.ts` (what goes next), `outbox.ts` (what a step asks for).
 
 import { assert, unreachable } from '../base/assert.ts'
 import type { LeaderEpoch, NodeId, Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
-import { Elections } from './elections.ts'
 import type { Effects, RaftEvent, SendPlan } from './events.ts'
-import { Following } from './following.ts'
-import { Leading } from './leading.ts'
-import type {
-  AppendRequest,
-  BatchRef,
-  InstallRequest,
-  Message,
-  PreVoteReply,
-  VoteGrant,
-  VoteRequest,
-} from './messages.ts'
+import type { Leadership } from './leadership.ts'
+import type { BatchRef } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
+import { type RaftRole, Roles } from './roles.ts'
 import { planFor } from './sending.ts'
 import type { RaftTiming } from './timing.ts'
-import { Turn } from './turn.ts'
 
 export type { RaftTiming } from './timing.ts'
-
-export type RaftRole = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+export type { RaftRole } from './roles.ts'
 
 export interface RaftOptions extends ReplicaOptions {
   readonly timing: RaftTiming
@@ -46,33 +30,19 @@ export interface RaftOptions extends ReplicaOptions {
 export class Raft<B extends BatchRef = BatchRef> {
   readonly self: NodeId
   readonly voters: readonly NodeId[]
-  readonly #timing: RaftTiming
   readonly #replica: Replica<B>
-  readonly #elections: Elections<B>
-  readonly #following: Following<B>
-  readonly #turn: Turn
-  readonly #up = new Set<NodeId>()
-  #role: RaftRole = 'follower'
-  /** Known and, by what this node sees, alive. */
-  #leader: NodeId | undefined
-  /** In role `leader`, and only then. */
-  #leading: Leading<B> | undefined
-  /** Law R8: may it campaign? */
-  #fit = true
+  readonly #roles: Roles<B>
 
   constructor(options: RaftOptions) {
+    const { timing, random, nowMs } = options
     this.self = options.self
     this.voters = options.voters
-    this.#timing = options.timing
     this.#replica = new Replica(options)
-    this.#elections = new Elections(this.#replica)
-    this.#following = new Following(this.#replica)
-    this.#turn = new Turn(options)
-    this.#turn.wait(options.nowMs)
+    this.#roles = new Roles({ replica: this.#replica, timing, random, nowMs })
   }
 
   get role(): RaftRole {
-    return this.#role
+    return this.#roles.role
   }
 
   get term(): LeaderEpoch {
@@ -85,7 +55,7 @@ export class Raft<B extends BatchRef = BatchRef> {
 
   /** Known and, by what this node sees, alive. */
   get leader(): NodeId | undefined {
-    return this.#leader
+    return this.#roles.leader
   }
 
   get commit(): Position {
@@ -102,31 +72,33 @@ export class Raft<B extends BatchRef = BatchRef> {
 
   /** The own epoch start is committed (law R9). */
   get established(): boolean {
-    return this.#role === 'leader' && this.commit.epoch === this.term
+    return this.#roles.established
   }
 
   /** A leader that is handing over takes nothing new, so that its successor can catch up. */
   get acceptsAppends(): boolean {
-    return this.#leading !== undefined && !this.#leading.transferring
+    const { leading } = this.#roles
+    return leading !== undefined && !leading.transferring
   }
 
   /** When `tick` is due; Infinity: it has nothing to do. */
   get deadlineMs(): number {
-    return this.#leading?.deadlineMs ?? this.#turn.deadlineMs
+    return this.#roles.deadlineMs
   }
 
   get followers(): ReadonlyMap<NodeId, Progress> {
-    return this.#leading?.leadership.followers ?? NO_FOLLOWERS
+    return this.#leadership?.followers ?? NO_FOLLOWERS
   }
 
   /** Leader only. Law R10: a majority's log starts here or later, durably. `own`: this node's durable log start. */
   logStartOnMajority(own: Offset): Offset {
-    assert(this.#leading !== undefined, 'only a leader counts log starts')
-    return this.#leading.leadership.logStartOnMajority(own)
+    const leadership = this.#leadership
+    assert(leadership !== undefined, 'only a leader counts log starts')
+    return leadership.logStartOnMajority(own)
   }
 
   nextFor(node: NodeId): SendPlan | undefined {
-    const leadership = this.#leading?.leadership
+    const leadership = this.#leadership
     const follower = leadership?.follower(node)
     if (leadership === undefined || follower === undefined) return undefined
     const { log, commit } = this.#replica
@@ -135,7 +107,7 @@ export class Raft<B extends BatchRef = BatchRef> {
 
   /** The driver sent what `nextFor` planned just now, up to this position; nothing may have happened in between. */
   sent(node: NodeId, upTo: Position): void {
-    const leadership = this.#leading?.leadership
+    const leadership = this.#leadership
     const follower = leadership?.follower(node)
     assert(follower !== undefined && leadership !== undefined, `sent to ${node}, no follower`)
     const { log, commit } = this.#replica
@@ -144,46 +116,47 @@ export class Raft<B extends BatchRef = BatchRef> {
 
   /** What every append of this leader carries. */
   get appendFields(): { term: LeaderEpoch; commit: Position; logStart: Offset; round: number } {
-    assert(this.#leading !== undefined, 'only a leader appends')
+    const leadership = this.#leadership
+    assert(leadership !== undefined, 'only a leader appends')
     const { term, commit, log } = this.#replica
-    return { term, commit, logStart: log.logStart, round: this.#leading.leadership.round }
+    return { term, commit, logStart: log.logStart, round: leadership.round }
   }
 
   /** What comes back is the caller's to read, not to change or to keep. */
   step(event: RaftEvent<B>): Effects<B> {
     switch (event.kind) {
       case 'tick':
-        if (event.nowMs >= this.deadlineMs) this.#onDeadline(event.nowMs)
+        this.#roles.tick(event.nowMs)
         break
       case 'message':
-        this.#onMessage(event.from, event.message, event.nowMs)
+        this.#roles.receive(event.from, event.message, event.nowMs)
         break
       case 'durable':
         this.#replica.reached(event)
-        this.#onDurable(event.nowMs)
+        this.#roles.durable(event.nowMs)
         break
       case 'appended':
-        assert(this.#role === 'leader', 'only a leader appends')
+        assert(this.role === 'leader', 'only a leader appends')
         this.#replica.log.appended(event.end)
         this.#replica.out.replicate()
         break
       case 'leader-claim':
-        this.#onClaim(event.leader, event.epoch, event.nowMs)
+        this.#roles.claimed(event.leader, event.epoch, event.nowMs)
         break
       case 'leader-unsupported':
-        this.#loseLeader(event.nowMs)
+        this.#roles.loseLeader(event.nowMs)
         break
       case 'peer-up':
-        this.#onPeerUp(event.peer, event.nowMs)
+        this.#roles.peerUp(event.peer, event.nowMs)
         break
       case 'peer-down':
-        this.#onPeerDown(event.peer, event.nowMs)
+        this.#roles.peerDown(event.peer, event.nowMs)
         break
       case 'fitness':
-        this.#fit = event.fit
+        this.#roles.setFit(event.fit)
         break
       case 'transfer':
-        this.#leading?.transfer(event.to, event.nowMs)
+        this.#roles.leading?.transfer(event.to, event.nowMs)
         break
       case 'advance-log-start':
         this.#advanceLogStart(event.offset)
@@ -191,269 +164,18 @@ export class Raft<B extends BatchRef = BatchRef> {
       default:
         unreachable(event)
     }
-    return this.#replica.out.take(this.#replica.log.takeOps(), this.#leading !== undefined)
+    return this.#replica.out.take(this.#replica.log.takeOps(), this.role === 'leader')
+  }
+
+  get #leadership(): Leadership<B> | undefined {
+    return this.#roles.leading?.leadership
   }
 
   #advanceLogStart(offset: Offset): void {
-    assert(this.#role === 'leader', 'only a leader moves the log start')
+    assert(this.role === 'leader', 'only a leader moves the log start')
     assert(offset <= this.commit.offset, `log start ${offset} above the commit`)
     this.#replica.advanceLogStart(offset)
     this.#replica.out.replicate()
-  }
-
-  #onDeadline(nowMs: number): void {
-    if (this.#leading !== undefined) {
-      if (!this.#leading.tick(nowMs)) this.#becomeFollower(this.term, undefined, nowMs)
-    } else if (this.#role === 'candidate' && !this.#elections.requested) {
-      // Its own vote is not durable yet: another election would only wait for the same disk.
-      this.#turn.retry(nowMs)
-    } else {
-      this.#preVote(nowMs)
-    }
-  }
-
-  #onDurable(nowMs: number): void {
-    this.#elections.sayGrant()
-    if (this.#role === 'candidate') {
-      this.#elections.requestVotes()
-      if (this.#elections.won) this.#lead(nowMs)
-    } else if (this.#leading !== undefined) {
-      this.#advance()
-    } else {
-      this.#following.acknowledge()
-    }
-  }
-
-  /** As leader. */
-  #advance(): void {
-    const wasEstablished = this.established
-    this.#leading?.advance()
-    if (this.established !== wasEstablished) this.#replica.out.roleChanged()
-  }
-
-  // Elections
-
-  get #mayCampaign(): boolean {
-    return this.#fit && !this.suspect && this.voters.includes(this.self)
-  }
-
-  #preVote(nowMs: number): void {
-    this.#turn.retry(nowMs)
-    if (!this.#mayCampaign) return
-    this.#setRole('pre-candidate')
-    this.#setLeader(undefined)
-    this.#elections.beginPreVote()
-    if (this.#elections.won) this.#campaign(nowMs)
-  }
-
-  #onPreVoteReply(from: NodeId, message: PreVoteReply, nowMs: number): void {
-    if (message.term > this.term) {
-      this.#becomeFollower(message.term, undefined, nowMs)
-      return
-    }
-    if (this.#role !== 'pre-candidate' || message.forTerm !== this.term + 1) return
-    if (!message.granted) return
-    this.#elections.countPreVote(from)
-    if (this.#elections.won && this.#mayCampaign) this.#campaign(nowMs)
-  }
-
-  /** The requests leave once the vote for itself is durable (law R2). */
-  #campaign(nowMs: number): void {
-    this.#elections.stand()
-    this.#following.newTerm()
-    this.#setRole('candidate')
-    this.#setLeader(undefined)
-    this.#replica.out.roleChanged()
-    this.#turn.retry(nowMs)
-  }
-
-  #onVoteRequest(from: NodeId, message: VoteRequest, nowMs: number): void {
-    if (message.term > this.term) this.#becomeFollower(message.term, undefined, nowMs)
-    const hasLeader = this.#role === 'leader' || this.#following.leader !== undefined
-    if (!this.#elections.answerVote(from, message, hasLeader)) return
-    this.#setRole('follower')
-    this.#turn.retry(nowMs)
-  }
-
-  #onVoteGrant(from: NodeId, message: VoteGrant, nowMs: number): void {
-    if (this.#role !== 'candidate') return
-    this.#elections.countVote(from, message)
-    if (this.#elections.won) this.#lead(nowMs)
-  }
-
-  #lead(nowMs: number): void {
-    assert(this.#role === 'candidate', `a ${this.#role} won an election`)
-    const { log } = this.#replica
-    this.#setRole('leader')
-    this.#setLeader(this.self)
-    // What lies below a log start is committed, whether this replica knew it or not.
-    const { logStart } = this.#elections
-    this.#replica.setCommit(log.before(logStart))
-    this.#replica.advanceLogStart(logStart)
-    this.#leading = new Leading({
-      replica: this.#replica,
-      up: this.#up,
-      timing: this.#timing,
-      nowMs,
-    })
-    log.startEpoch(this.term)
-    this.#turn.rest()
-    this.#replica.out.replicate()
-  }
-
-  // Terms and roles
-
-  /**
-   * Law R8: quiet only while the leader's node is up and claims the epoch. A leader that is known by a message alone may
-   * have stepped down since; without a claim this replica tries for an election after a while.
-   */
-  #becomeFollower(
-    term: LeaderEpoch,
-    leader: NodeId | undefined,
-    nowMs: number,
-    claimed = false,
-  ): void {
-    if (term > this.term) {
-      const { hardState, out } = this.#replica
-      this.#replica.saveHardState({ ...hardState, term, votedFor: undefined })
-      this.#following.newTerm()
-      this.#elections.newTerm()
-      out.roleChanged()
-    }
-    this.#setRole('follower')
-    if (leader !== undefined) this.#following.ledBy(leader)
-    const up = leader !== undefined && this.#up.has(leader)
-    this.#setLeader(up ? leader : undefined)
-    if (up && claimed) this.#turn.rest()
-    else this.#turn.retry(nowMs)
-  }
-
-  #setRole(role: RaftRole): void {
-    if (role === this.#role) return
-    this.#leading = undefined
-    this.#role = role
-    this.#replica.out.roleChanged()
-  }
-
-  #setLeader(leader: NodeId | undefined): void {
-    if (leader === this.#leader) return
-    this.#leader = leader
-    this.#replica.out.roleChanged()
-  }
-
-  // Liveness (law R8)
-
-  #onClaim(leader: NodeId, epoch: LeaderEpoch, nowMs: number): void {
-    if (leader === this.self) return
-    if (epoch < this.term) {
-      this.#replica.out.send(leader, { kind: 'higher-term', term: this.term })
-      return
-    }
-    assert(
-      epoch > this.term || this.#role !== 'leader',
-      `${leader} claims to lead epoch ${epoch}, which this node leads`,
-    )
-    this.#becomeFollower(epoch, leader, nowMs, true)
-  }
-
-  #loseLeader(nowMs: number): void {
-    if (this.#role === 'leader' || this.#leader === undefined) return
-    this.#turn.leaderLost(this.#leader, nowMs)
-    this.#setLeader(undefined)
-  }
-
-  /** A candidate asks the newcomer too; who else has no leader takes its turn. */
-  #onPeerUp(peer: NodeId, nowMs: number): void {
-    this.#up.add(peer)
-    if (!this.voters.includes(peer)) return
-    if (this.#leading !== undefined) this.#leading.peerUp(peer)
-    else if (this.#role === 'candidate') this.#elections.askVote(peer)
-    else if (this.#leader === undefined) this.#turn.wait(nowMs)
-  }
-
-  #onPeerDown(peer: NodeId, nowMs: number): void {
-    this.#up.delete(peer)
-    this.#leading?.peerDown(peer, nowMs)
-    if (this.#leader === peer) this.#loseLeader(nowMs)
-  }
-
-  // Messages
-
-  #onMessage(from: NodeId, message: Message<B>, nowMs: number): void {
-    if (!this.voters.includes(from)) return
-    switch (message.kind) {
-      case 'pre-vote':
-        this.#elections.answerPreVote(from, message, this.#leader !== undefined)
-        return
-      case 'pre-vote-reply':
-        this.#onPreVoteReply(from, message, nowMs)
-        return
-      case 'vote':
-        this.#onVoteRequest(from, message, nowMs)
-        return
-      case 'append':
-      case 'install':
-        this.#onLeaderMessage(from, message, nowMs)
-        return
-      default:
-        break
-    }
-    if (message.term > this.term) this.#becomeFollower(message.term, undefined, nowMs)
-    else if (message.term === this.term) this.#onTermMessage(from, message, nowMs)
-  }
-
-  #onTermMessage(
-    from: NodeId,
-    message: Exclude<
-      Message<B>,
-      { kind: 'pre-vote' | 'pre-vote-reply' | 'vote' | 'append' | 'install' }
-    >,
-    nowMs: number,
-  ): void {
-    switch (message.kind) {
-      case 'vote-grant':
-        this.#onVoteGrant(from, message, nowMs)
-        return
-      case 'ack': {
-        const wasEstablished = this.established
-        this.#leading?.acknowledged(from, message, nowMs)
-        if (this.established !== wasEstablished) this.#replica.out.roleChanged()
-        return
-      }
-      case 'mismatch':
-        this.#leading?.mismatched(from, message)
-        return
-      case 'deferred':
-        this.#leading?.deferred(from, nowMs)
-        return
-      case 'clear':
-        this.#following.clear(from, message)
-        return
-      case 'timeout-now':
-        if (this.#following.leader === from && this.#mayCampaign) this.#campaign(nowMs)
-        return
-      case 'vote-refusal':
-      case 'higher-term':
-        return
-      default:
-        unreachable(message)
-    }
-  }
-
-  #onLeaderMessage(from: NodeId, message: AppendRequest<B> | InstallRequest, nowMs: number): void {
-    if (message.term < this.term) {
-      this.#replica.out.send(from, { kind: 'higher-term', term: this.term })
-      return
-    }
-    assert(
-      message.term > this.term || this.#role !== 'leader',
-      `two leaders in epoch ${message.term}: ${from} and this node`,
-    )
-    if (message.term > this.term || this.#role !== 'follower' || this.#leader !== from) {
-      this.#becomeFollower(message.term, from, nowMs)
-    }
-    if (message.kind === 'install') this.#following.install(from, message)
-    else this.#following.append(from, message)
   }
 }
 
