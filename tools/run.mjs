@@ -31,6 +31,7 @@ const programs = {
   fuzz: 'verify/storage/fuzz.ts',
   kill: 'verify/kill/run.ts',
   'lint-config': 'tools/lint-config.ts',
+  model: 'verify/model/run.ts',
   mutants: 'verify/storage/mutants.ts',
   sim: 'verify/sim/main.ts',
 }

@@ -78,7 +78,8 @@ async function orInstall(
 
 const aptOptions = { timeoutMs: 240_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }
 
-async function provideJava(): Promise<string | undefined> {
+/** A Java development kit (17 is what is installed where there is none) and Maven. */
+export async function provideJava(): Promise<string | undefined> {
   return orInstall(
     async () => (await works('javac', ['-version'])) && (await works('mvn', ['-v'])),
     ['openjdk-17-jdk-headless', 'maven'],
@@ -91,7 +92,16 @@ async function provideKafka(): Promise<string | undefined> {
   const version = /<kafka.version>(.*)<\/kafka.version>/.exec(readFileSync(pom, 'utf8'))?.[1] ?? ''
   const have = existsSync(kafkaLibraries) ? readdirSync(kafkaLibraries) : []
   if (have.includes(`kafka_2.13-${version}.jar`)) return undefined
-  const staging = `${kafkaLibraries}.${process.pid}`
+  return mavenJars(pom, kafkaLibraries, 'Kafka')
+}
+
+/** The jars that a pom names, in this directory, whose former content goes. Says why where they can't be had. */
+export async function mavenJars(
+  pom: string,
+  directory: string,
+  what: string,
+): Promise<string | undefined> {
+  const staging = `${directory}.${process.pid}`
   mkdirSync(staging, { recursive: true })
   copyFileSync(pom, path.join(staging, 'pom.xml'))
   const copy = ['-B', '-q', '-f', path.join(staging, 'pom.xml'), 'dependency:copy-dependencies']
@@ -102,10 +112,10 @@ async function provideKafka(): Promise<string | undefined> {
   )
   if (done.code !== 0) {
     rmSync(staging, { recursive: true, force: true })
-    return `no Kafka jars: Maven ended with ${done.code}`
+    return `no ${what} jars: Maven ended with ${done.code}`
   }
-  rmSync(kafkaLibraries, { recursive: true, force: true })
-  renameSync(staging, kafkaLibraries)
+  rmSync(directory, { recursive: true, force: true })
+  renameSync(staging, directory)
   return undefined
 }
 
