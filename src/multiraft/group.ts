@@ -266,6 +266,7 @@ export class RaftGroup {
     this.#unclaim()
     this.#replication.close()
     this.#failLogStarts()
+    this.#node.observer?.closed(this)
   }
 
   // ── Carrying out ────────────────────────────────────────────────────────────────────────────────────────────────────

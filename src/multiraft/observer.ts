@@ -6,6 +6,8 @@ import type { RaftGroup } from './group.ts'
 export interface GroupObserver {
   /** The replica has opened, or has taken a step: anything of it may have changed. */
   stepped(group: ObservedGroup): void
+  /** The replica takes part no longer: its node ends, or its topic is gone. */
+  closed(group: ObservedGroup): void
 }
 
 export type ObservedGroup = Pick<RaftGroup, 'id' | 'voters' | 'stored'> & {

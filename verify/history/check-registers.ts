@@ -111,6 +111,8 @@ function impossible(
 ): { readonly read: ReadOf; readonly instead: readonly string[] }[] {
   const found: { read: ReadOf; instead: readonly string[] }[] = []
   for (const read of reads) {
+    // What was there before the first write may be found by one that lags.
+    if (read.stale === true && !writes.some((write) => write.value === read.value)) continue
     // The latest beginning of a write that surely was done before the read began: what surely ended before that is gone.
     let lastDone = -1
     for (const write of writes) {

@@ -103,7 +103,7 @@ export const existenceOf = (topic: string): string => `existence of ${topic}`
 
 /** Every node answers from its own copy of the metadata, which may be cut off from the others'; in the end none is. */
 function mayLag({ world }: Client): boolean {
-  return world.plan.nodes > 1 && world.phase !== 'over'
+  return world.plan.nodes > 1 && !world.settled
 }
 
 /** All topics; and of those in `names`, whether they are there. */
@@ -121,6 +121,8 @@ export async function list(client: Client, names: readonly string[] = [TOPIC]): 
   world.recorder.end(begun, { kind: 'list', topics: topics.map(incarnationOf), stale })
   for (const wanted of names) {
     const found = topics.find((topic) => topic.name === wanted)
+    // Where nobody has heard of it yet.
+    if (stale && found === undefined) continue
     const value = found === undefined ? 'absent' : 'there'
     world.recorder.also(also, { kind: 'read', register: existenceOf(wanted), value, stale })
     if (wanted !== TOPIC || found === undefined) continue

@@ -3,8 +3,9 @@
 
 import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
+import { CLUSTER_STRIKES } from './cluster-faults.ts'
 import type { SimNode } from './node.ts'
-import type { FaultName, PlannedFault } from './plan.ts'
+import type { FaultName, PlannedFault, SomeFaultName } from './plan.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -16,18 +17,22 @@ export interface FaultTargets {
   /** Hosts of clients, as they are now. */
   clients(): readonly string[]
   crashClient(name: string): void
+  /** Ids of nodes that lead something. */
+  leaders(): readonly number[]
+  /** Unless everything is healed by then. */
+  later(delayMs: number, run: () => void): void
 }
 
-type Strike = (targets: FaultTargets, chance: Prng) => void
+export type Strike = (targets: FaultTargets, chance: Prng) => void
 
 export class Faults {
-  readonly #targets: Omit<FaultTargets, 'node'>
+  readonly #targets: Omit<FaultTargets, 'node' | 'later'>
   readonly #chance: Prng
   #healed = false
   /** What struck, for the report. */
   readonly struck: string[] = []
 
-  constructor(targets: Omit<FaultTargets, 'node'>, chance: Prng) {
+  constructor(targets: Omit<FaultTargets, 'node' | 'later'>, chance: Prng) {
     this.#targets = targets
     this.#chance = chance
   }
@@ -41,9 +46,15 @@ export class Faults {
         simulation.trace(name)
         const chance = this.#chance.split(`fault ${index}`)
         const node = chance.split('node').pick(this.#targets.nodes)
-        STRIKES[name]({ ...this.#targets, node }, chance)
+        STRIKES[name]({ ...this.#targets, node, later: this.#later }, chance)
       })
     }
+  }
+
+  readonly #later = (delayMs: number, run: () => void): void => {
+    this.#targets.simulation.after(delayMs, () => {
+      if (!this.#healed) run()
+    })
   }
 
   /** Ends everything that still goes wrong; the wall clock stays where it is. */
@@ -51,6 +62,7 @@ export class Faults {
     this.#healed = true
     const { simulation, nodes } = this.#targets
     for (const node of nodes) {
+      node.host.resume()
       node.host.onDiskStep = undefined
       node.host.faults.clear()
       node.host.files.capacityBytes = Number.MAX_SAFE_INTEGER
@@ -61,7 +73,7 @@ export class Faults {
   }
 }
 
-const STRIKES: Readonly<Record<FaultName, Strike>> = {
+const ONE_NODE: Readonly<Record<FaultName, Strike>> = {
   kill: ({ node }) => node.kill(),
   'power-cut': ({ node }) => node.powerCut(),
   'kill-at-step': ({ node }, chance) => node.crashAtStep(chance.between(1, 60), 'kill'),
@@ -85,6 +97,8 @@ const STRIKES: Readonly<Record<FaultName, Strike>> = {
     if (names.length > 0) targets.crashClient(chance.pick(names))
   },
 }
+
+const STRIKES: Readonly<Record<SomeFaultName, Strike>> = { ...ONE_NODE, ...CLUSTER_STRIKES }
 
 /** The page cache survives the kill, and then it doesn't: at once, or in the middle of the recovery. */
 function killThenCut({ node }: FaultTargets, chance: Prng): void {

@@ -44,12 +44,29 @@ export class Invariants {
 
   /** For one process of one node. */
   observer(node: number, incarnation: number): GroupObserver {
-    return { stepped: (group) => this.#stepped(node, incarnation, group) }
+    return {
+      stepped: (group) => this.#stepped(node, incarnation, group),
+      closed: (group) => {
+        const { seen } = this.#facts(group.id)
+        if (seen.get(node)?.group === group) seen.delete(node)
+      },
+    }
   }
 
   /** Offsets below it are committed. */
   committedOf(group: LogId): number {
     return this.#groups.get(group)?.committed.offset ?? 0
+  }
+
+  /** Nodes that lead something, in the processes that run. */
+  leaders(alive: (node: number, incarnation: number) => boolean): number[] {
+    const found = new Set<number>()
+    for (const { seen } of this.#groups.values()) {
+      for (const [node, { incarnation, role }] of seen) {
+        if (role === 'leader' && alive(node, incarnation)) found.add(node)
+      }
+    }
+    return [...found].toSorted((a, b) => a - b)
   }
 
   /** The replicas of each group in the processes that run, by `alive`. */

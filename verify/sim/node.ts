@@ -53,7 +53,6 @@ export class SimNode {
   #restartAtMs: number | undefined = 0
   /** While there is one, the disk may make the node fail by itself. */
   readonly diskFaults = new Set<symbol>()
-  #held = false
   #fatalsSeen = 0
   starts = 0
 
@@ -68,13 +67,13 @@ export class SimNode {
   }
 
   get isUp(): boolean {
-    return this.#chronik !== undefined && this.host.alive
+    return this.#chronik !== undefined && this.host.alive && !this.host.paused
   }
 
   /** Starts it, and watches from then on that it runs. */
   watch(): void {
     this.#noteFatals()
-    if (!this.host.alive && !this.#held) {
+    if (!this.host.alive) {
       this.#chronik = undefined
       this.#restartAtMs ??= this.#simulation.nowMs + this.#simulation.chance.between(1, 500)
       if (this.#simulation.nowMs >= this.#restartAtMs) this.boot()
@@ -123,14 +122,19 @@ export class SimNode {
     }
   }
 
-  kill(): void {
+  /** SIGKILL; started again after `downMs`, or soon. */
+  kill(downMs?: number): void {
     this.host.kill()
-    this.#noteDeath()
+    this.#noteDeath(downMs)
   }
 
-  powerCut(): void {
+  powerCut(downMs?: number): void {
     this.host.powerCut()
-    this.#noteDeath()
+    this.#noteDeath(downMs)
+  }
+
+  runs(start: number): boolean {
+    return start === this.starts && this.host.alive
   }
 
   /** Kills or cuts at the n-th step of its disk from now on. */
@@ -147,31 +151,37 @@ export class SimNode {
     }
   }
 
-  /** A clean stop; the node stays down until `boot`. */
+  /** A clean stop, and a start; what goes wrong is told, unless the disk made it. */
+  restart(): void {
+    const { starts } = this
+    this.stop().catch((error: unknown) => this.#startFailed(starts, error, 'stop'))
+  }
+
+  /** A clean stop, and a start. */
   async stop(): Promise<void> {
     const chronik = this.#chronik
     if (chronik === undefined) return
-    this.#held = true
+    const { starts } = this
     this.#chronik = undefined
     await chronik.stop()
+    if (!this.runs(starts)) return
     this.host.kill()
-    this.#held = false
     this.#restartAtMs = this.#simulation.nowMs
   }
 
-  #noteDeath(): void {
+  #noteDeath(downMs?: number): void {
     this.#chronik = undefined
-    this.#restartAtMs = undefined
+    this.#restartAtMs = downMs === undefined ? undefined : this.#simulation.nowMs + downMs
   }
 
   /** A start may fail where the disk made it fail, and only there. */
-  #startFailed(start: number, error: unknown): void {
+  #startFailed(start: number, error: unknown, what = 'start'): void {
     if (start !== this.starts || !this.host.alive) return
     if (this.diskFaults.size === 0) {
       this.#report({
         name: 'node-failed',
         where: this.host.name,
-        text: `start failed: ${textOf(error)}`,
+        text: `${what} failed: ${textOf(error)}`,
       })
     }
     this.kill()

@@ -5,10 +5,12 @@ import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Codec } from '../../src/records/codecs.ts'
 import { CODECS } from '../../src/records/codecs.ts'
 import type { StoreOptions } from '../../src/storage/options.ts'
+import { CLUSTER_FAULTS, type ClusterFaultName } from './cluster-faults.ts'
 
 /** `full`: 30 virtual seconds. `short`: 5. */
 export type Mode = 'full' | 'short'
 
+/** Of one node; each strikes a random one. */
 export const FAULTS = [
   /** The process ends; the page cache stays. */
   'kill',
@@ -37,10 +39,12 @@ export const FAULTS = [
   'client-crash',
 ] as const
 export type FaultName = (typeof FAULTS)[number]
+export type SomeFaultName = FaultName | ClusterFaultName
+const ALL_FAULTS: readonly SomeFaultName[] = [...FAULTS, ...CLUSTER_FAULTS]
 
 export interface PlannedFault {
   readonly index: number
-  readonly name: FaultName
+  readonly name: SomeFaultName
   readonly atMs: number
 }
 
@@ -81,8 +85,8 @@ const KIB = 1024
 export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
   const nodes = wanted ?? chance.split('nodes').pick(NODES)
   const full = mode === 'full'
-  const durationMs = full ? 30_000 : 5_000
-  const faults = planFaults(chance.split('faults'), full, durationMs)
+  const durationMs = durationMsOf(full)
+  const faults = planFaults(chance.split('faults'), nodes > 1 ? ALL_FAULTS : FAULTS, full)
   const producers = [
     planProducer(chance, { acks: 'all', idempotent: true }, full),
     planProducer(chance, { acks: 'all', idempotent: true }, full),
@@ -105,15 +109,17 @@ export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
   }
 }
 
+const durationMsOf = (full: boolean): number => (full ? 30_000 : 5_000)
+
 /** Each seed has its own kinds and rates; some have none, to show that what is found is not the faults' doing. */
-function planFaults(chance: Prng, full: boolean, durationMs: number): PlannedFault[] {
+function planFaults(chance: Prng, all: readonly SomeFaultName[], full: boolean): PlannedFault[] {
   if (chance.chance(0.08)) return []
   const count = full ? chance.between(5, 30) : chance.between(1, 8)
   const kinds = chance.between(1, FAULTS.length)
-  const pool = Array.from({ length: kinds }, () => chance.pick(FAULTS))
+  const pool = Array.from({ length: kinds }, () => chance.pick(all))
   return Array.from({ length: count }, () => ({
     name: chance.pick(pool),
-    atMs: chance.between(50, durationMs - 500),
+    atMs: chance.between(50, durationMsOf(full) - 500),
   }))
     .toSorted((a, b) => a.atMs - b.atMs)
     .map((fault, index) => ({ ...fault, index }))

@@ -16,6 +16,7 @@ import { SimNode } from './node.ts'
 import { makePlan, type Mode, type PlannedFault } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
 import { runProducer } from './producing.ts'
+import { compareBytes, requireSettled } from './settling.ts'
 import { pause, TOPIC, World, type Client } from './world.ts'
 
 export interface SeedOptions {
@@ -64,6 +65,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       nodes,
       clients: () => world.running(),
       crashClient: (role) => world.crashClient(role),
+      leaders: () => invariants.leaders((id, start) => nodes[id - 1]?.runs(start) === true),
     },
     simulation.chance.split('faults'),
   )
@@ -77,12 +79,17 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     faults.heal()
     await requireProgress(world, nodes)
     await endClients(world)
+    if (plan.nodes > 1) await requireSettled({ world, nodes, invariants })
     if (plan.lastCut) for (const node of nodes) node.powerCut()
     else if (plan.lastStop) {
       const stopped = Promise.all(nodes.map((node) => node.stop()))
       await simulation.settle(stopped, { withinMs: 10_000 })
     }
     await readEverything(world)
+    if (plan.nodes > 1) {
+      await requireSettled({ world, nodes, invariants })
+      await compareBytes({ world, nodes, invariants })
+    }
   } catch (error) {
     world.report({ name: 'node-failed', where: 'the simulation', text: textOf(error) })
   }

@@ -37,6 +37,8 @@ export class World {
   phase: 'working' | 'healed' | 'draining' | 'over' = 'working'
   /** What was done since the phase began, by process. */
   readonly progress = new Map<string, number>()
+  /** All replicas have been seen alike, so that whoever is asked knows everything. */
+  settled = false
   readonly #clients = new Map<string, Client>()
 
   constructor(simulation: Simulation, plan: Plan) {

@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.ts'
 import type { Clock, Timer, Timers } from '../env.ts'
 import { EVENT, type Scheduler } from './scheduler.ts'
-import type { SimProcessState } from './sim-disk.ts'
+import type { SimProcess } from './sim-process.ts'
 
 /** 2026-01-01T00:00:00Z: where every simulation begins. */
 const EPOCH_MS = 1_767_225_600_000
@@ -28,9 +28,9 @@ export class SimClock implements Clock {
 
 export class SimTimers implements Timers {
   readonly #scheduler: Scheduler
-  readonly #process: SimProcessState
+  readonly #process: SimProcess
 
-  constructor(scheduler: Scheduler, process: SimProcessState) {
+  constructor(scheduler: Scheduler, process: SimProcess) {
     this.#scheduler = scheduler
     this.#process = process
   }
@@ -47,11 +47,16 @@ export class SimTimers implements Timers {
 
   #schedule(delayMs: number, kind: number, callback: () => void): Timer {
     if (!this.#process.alive) return { cancel: () => {} }
+    let cancelled = false
     const event = this.#scheduler.after(delayMs, kind, () => {
-      if (this.#process.alive) callback()
+      // A process that was held may cancel it in the moment in which it goes on.
+      this.#process.enter(() => {
+        if (!cancelled) callback()
+      })
     })
     return {
       cancel: () => {
+        cancelled = true
         event.run = undefined
       },
     }

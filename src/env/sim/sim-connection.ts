@@ -5,8 +5,8 @@
 import { assert } from '../../base/assert.ts'
 import { NetError, type Connection, type ConnectionHandlers, type NetAddress } from '../network.ts'
 import { EVENT } from './scheduler.ts'
-import type { SimProcessState } from './sim-disk.ts'
 import type { SimNetwork } from './sim-network.ts'
+import type { SimProcess } from './sim-process.ts'
 
 const HIGH_MARK_BYTES = 1 << 20
 const LOW_MARK_BYTES = 256 << 10
@@ -25,7 +25,7 @@ type Segment =
 export class SimConnection implements Connection {
   readonly local: NetAddress
   readonly remote: NetAddress
-  readonly process: SimProcessState
+  readonly process: SimProcess
   readonly #network: SimNetwork
   #peer: SimConnection | undefined
   #handlers: ConnectionHandlers | undefined
@@ -51,12 +51,7 @@ export class SimConnection implements Connection {
   #closed = false
   #error: NetError | undefined
 
-  constructor(
-    network: SimNetwork,
-    process: SimProcessState,
-    local: NetAddress,
-    remote: NetAddress,
-  ) {
+  constructor(network: SimNetwork, process: SimProcess, local: NetAddress, remote: NetAddress) {
     this.#network = network
     this.process = process
     this.local = local
@@ -147,6 +142,11 @@ export class SimConnection implements Connection {
     this.#handlers = undefined
     this.#closed = true
     if (this.#link.length === 0) this.#network.remove(this)
+  }
+
+  /** The process was held and goes on. */
+  ownerReleased(): void {
+    this.#deliverSoon()
   }
 
   /** The host lost its power: nothing more is sent, and what arrives is not even refused. */
@@ -283,7 +283,7 @@ export class SimConnection implements Connection {
   }
 
   #deliver(): void {
-    if (this.#handlers === undefined && !this.#deaf) return
+    if (this.process.held || (this.#handlers === undefined && !this.#deaf)) return
     while (this.#arrived.length > 0 && !this.#closed && (this.#deaf || !this.#paused)) {
       const segment = this.#arrived.shift()
       if (segment?.kind === 'data') {
@@ -325,7 +325,8 @@ export class SimConnection implements Connection {
     this.#arrived = []
     this.#dropQueue()
     if (this.#link.length === 0) this.#network.remove(this)
-    this.#handlers?.onClose(error)
+    const handlers = this.#handlers
+    this.process.enter(() => handlers?.onClose(error))
   }
 
   #toPeer(run: (peer: SimConnection) => void): void {
@@ -337,8 +338,6 @@ export class SimConnection implements Connection {
   }
 
   #after(delayMs: number, run: () => void): void {
-    this.#network.scheduler.after(delayMs, EVENT.network, () => {
-      if (this.process.alive) run()
-    })
+    this.#network.scheduler.after(delayMs, EVENT.network, () => this.process.enter(run))
   }
 }

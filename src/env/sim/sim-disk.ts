@@ -17,6 +17,7 @@ import { EVENT, type Scheduler } from './scheduler.ts'
 import type { DiskFaults } from './sim-disk-faults.ts'
 import type { SimDirectory, SimFileSystem } from './sim-file-system.ts'
 import { SimFile } from './sim-file.ts'
+import type { SimProcess } from './sim-process.ts'
 import type { SimNode } from './sim-file-system.ts'
 
 const BACKGROUND_OPERATIONS_MAX = 2
@@ -29,15 +30,9 @@ export interface SimDiskHost {
   readonly name: string
   readonly files: SimFileSystem
   readonly faults: DiskFaults
-  readonly locks: Map<string, SimProcessState>
+  readonly locks: Map<string, SimProcess>
   /** Called after every step of an operation, where a crash may strike. */
   stepped(operation: string): void
-}
-
-/** The process that a port belongs to. */
-export interface SimProcessState {
-  alive: boolean
-  readonly id: number
 }
 
 export interface OperationPlan<T> {
@@ -55,14 +50,14 @@ export interface OperationPlan<T> {
 
 export class SimDisk implements Disk {
   readonly #host: SimDiskHost
-  readonly #process: SimProcessState
+  readonly #process: SimProcess
   readonly #scheduler: Scheduler
   readonly #chance: Prng
   readonly #background = new Limiter(BACKGROUND_OPERATIONS_MAX)
   /** Of the operations in progress, what happens to them when the process dies. */
   readonly #dying = new Set<() => void>()
 
-  constructor(host: SimDiskHost, process: SimProcessState, scheduler: Scheduler, chance: Prng) {
+  constructor(host: SimDiskHost, process: SimProcess, scheduler: Scheduler, chance: Prng) {
     this.#host = host
     this.#process = process
     this.#scheduler = scheduler
@@ -139,10 +134,12 @@ export class SimDisk implements Disk {
     const finish = (): void => {
       if (outcome === undefined) act()
       this.#dying.delete(die)
-      release()
-      if (outcome === undefined) return
-      if ('error' in outcome) reject(outcome.error)
-      else resolve(outcome.value)
+      this.#process.enter(() => {
+        release()
+        if (outcome === undefined) return
+        if ('error' in outcome) reject(outcome.error)
+        else resolve(outcome.value)
+      })
     }
     this.#scheduler.after(durationMs, EVENT.disk, whileAlive(finish))
   }

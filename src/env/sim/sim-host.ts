@@ -4,13 +4,14 @@ import { assert } from '../../base/assert.ts'
 import type { Env, Host, LogFields, Logger, LogLevel } from '../env.ts'
 import { formatLine } from '../log-line.ts'
 import type { Prng } from './prng.ts'
-import { SimulatedExit, type Scheduler } from './scheduler.ts'
+import { EVENT, SimulatedExit, type Scheduler } from './scheduler.ts'
 import { SimClock, SimTimers } from './sim-clock.ts'
 import { DiskFaults } from './sim-disk-faults.ts'
-import { SimDisk, type SimDiskHost, type SimProcessState } from './sim-disk.ts'
+import { SimDisk, type SimDiskHost } from './sim-disk.ts'
 import { SimFileSystem } from './sim-file-system.ts'
 import type { CutMode } from './sim-inode.ts'
 import { SimNetworkPort, type NetHost, type SimNetwork } from './sim-network.ts'
+import { SimProcess } from './sim-process.ts'
 
 const MEMORY_BYTES = 50 << 20
 
@@ -19,10 +20,6 @@ export interface SimWorld {
   readonly scheduler: Scheduler
   readonly network: SimNetwork
   readonly log: ((line: string) => void) | undefined
-}
-
-interface SimProcess extends SimProcessState {
-  readonly disk: SimDisk
 }
 
 export class SimHost {
@@ -39,7 +36,7 @@ export class SimHost {
   readonly #chance: Prng
   readonly #net: NetHost
   readonly #diskHost: SimDiskHost
-  #process: SimProcess | undefined
+  #process: { readonly state: SimProcess; readonly disk: SimDisk } | undefined
   #boots = 0
 
   constructor(name: string, world: SimWorld, chance: Prng) {
@@ -68,9 +65,9 @@ export class SimHost {
     const { scheduler, network } = this.#world
     network.restorePower(this.#net)
     const chance = this.#chance.split(`boot ${this.#boots}`)
-    const state: SimProcessState = { alive: true, id: this.#boots }
+    const state = new SimProcess(this.#boots)
     const disk = new SimDisk(this.#diskHost, state, scheduler, chance.split('disk'))
-    this.#process = Object.assign(state, { disk })
+    this.#process = { state, disk }
     return {
       clock: new SimClock(scheduler, this),
       timers: new SimTimers(scheduler, state),
@@ -87,10 +84,32 @@ export class SimHost {
     const process = this.#process
     if (process === undefined) return
     this.#process = undefined
-    process.alive = false
+    process.state.die()
     this.#world.scheduler.traceText(`kill ${this.name}`)
     process.disk.kill()
-    this.#world.network.killProcess(this.#net, process)
+    this.#world.network.killProcess(this.#net, process.state)
+  }
+
+  get paused(): boolean {
+    return this.#process?.state.held === true
+  }
+
+  /** SIGSTOP: nothing happens in the process; its kernel goes on to take bytes and connections, and to carry out what was asked. */
+  pause(): void {
+    this.#process?.state.hold()
+    this.#world.scheduler.traceText(`pause ${this.name}`)
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    const process = this.#process
+    if (process === undefined || !process.state.held) return
+    const { scheduler, network } = this.#world
+    scheduler.traceText(`resume ${this.name}`)
+    for (const run of process.state.release()) {
+      scheduler.after(0, EVENT.soon, () => process.state.enter(run))
+    }
+    network.processReleased(process.state)
   }
 
   /** The power fails, of a running process or after its death: what was not synced may be lost. */
@@ -99,7 +118,7 @@ export class SimHost {
     this.#process = undefined
     this.#world.scheduler.traceText(`cut ${this.name} ${mode}`)
     if (process !== undefined) {
-      process.alive = false
+      process.state.die()
       process.disk.kill()
     }
     this.#world.network.cutPower(this.#net)
@@ -127,7 +146,7 @@ export class SimHost {
     return this.#chance.pick(['lose', 'lose', 'keep', 'mix', 'mix', 'mix', 'mix'])
   }
 
-  #hostPort(state: SimProcessState): Host {
+  #hostPort(state: SimProcess): Host {
     return {
       fatal: (message, cause) => {
         if (state.alive) {
@@ -142,7 +161,7 @@ export class SimHost {
     }
   }
 
-  #logger(state: SimProcessState, bound: LogFields): Logger {
+  #logger(state: SimProcess, bound: LogFields): Logger {
     const write =
       (level: LogLevel) =>
       (message: string, fields: LogFields = {}): void => {

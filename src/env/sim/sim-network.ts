@@ -11,7 +11,7 @@ import {
 import type { Prng } from './prng.ts'
 import { EVENT, type Scheduler } from './scheduler.ts'
 import { SimConnection } from './sim-connection.ts'
-import type { SimProcessState } from './sim-disk.ts'
+import type { SimProcess } from './sim-process.ts'
 
 const CONNECT_TIMEOUT_MS = 30_000
 const SYN_RETRY_MS = 250
@@ -36,7 +36,7 @@ export interface NetHost {
 }
 
 interface Listening {
-  readonly process: SimProcessState
+  readonly process: SimProcess
   readonly port: SimNetworkPort
   readonly onConnection: (connection: Connection) => void
 }
@@ -125,12 +125,19 @@ export class SimNetwork {
   }
 
   /** The process died but its host's kernel lives: it ends the connections and gives the ports back. */
-  killProcess(host: NetHost, process: SimProcessState): void {
+  killProcess(host: NetHost, process: SimProcess): void {
     for (const [port, listening] of host.listeners) {
       if (listening.process === process) host.listeners.delete(port)
     }
     for (const connection of this.#connections) {
       if (connection.process === process) connection.killOwner()
+    }
+  }
+
+  /** The process goes on: it is handed what its kernel has taken meanwhile. */
+  processReleased(process: SimProcess): void {
+    for (const connection of this.#connections) {
+      if (connection.process === process) connection.ownerReleased()
     }
   }
 
@@ -158,9 +165,9 @@ export class SimNetwork {
 export class SimNetworkPort implements Network {
   readonly #network: SimNetwork
   readonly #host: NetHost
-  readonly #process: SimProcessState
+  readonly #process: SimProcess
 
-  constructor(network: SimNetwork, host: NetHost, process: SimProcessState) {
+  constructor(network: SimNetwork, host: NetHost, process: SimProcess) {
     this.#network = network
     this.#host = host
     this.#process = process
@@ -241,7 +248,8 @@ export class SimNetworkPort implements Network {
     const client = new SimConnection(network, this.#process, near, far)
     const server = new SimConnection(network, listening.process, far, near)
     client.join(server)
-    listening.onConnection(server)
+    // The kernel takes the connection; a process that is held finds it later.
+    listening.process.enter(() => listening.onConnection(server))
     this.#after(network.delayMs(target.name, this.#host.name, 0), () => resolve(client))
   }
 
@@ -265,8 +273,6 @@ export class SimNetworkPort implements Network {
   }
 
   #after(delayMs: number, run: () => void): void {
-    this.#network.scheduler.after(delayMs, EVENT.network, () => {
-      if (this.#process.alive) run()
-    })
+    this.#network.scheduler.after(delayMs, EVENT.network, () => this.#process.enter(run))
   }
 }
