@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BUGS } from './bugs.ts'
+import { CLUSTER_FAULTS } from './cluster-faults.ts'
 import { FAULTS, makePlan } from './plan.ts'
 import { Prng } from '../../src/env/sim/prng.ts'
 import { runSeed } from './run.ts'
@@ -19,11 +20,12 @@ test('a seed decides everything', async () => {
   assert.ok(first.faults.length > 1 && first.acknowledged > 50 && first.starts > 1)
 })
 
-test('plans: some without faults, and every fault in some', () => {
+test('plans: some without faults, every fault in some, one node, three and five', () => {
   const plans = Array.from({ length: 300 }, (_, i) => makePlan(new Prng(`plan ${i}`), 'full'))
+  assert.deepEqual([...new Set(plans.map(({ nodes }) => nodes))].toSorted(), [1, 3, 5])
   assert.ok(plans.some(({ faults }) => faults.length === 0))
   const names = new Set(plans.flatMap(({ faults }) => faults.map(({ name }) => name)))
-  assert.deepEqual([...names].toSorted(), [...FAULTS].toSorted())
+  assert.deepEqual([...names].toSorted(), [...FAULTS, ...CLUSTER_FAULTS].toSorted())
   for (const { faults } of plans) assert.ok(faults.length === 0 || faults.length >= 5)
 })
 
