@@ -27,7 +27,7 @@ after(() => rmSync(folder, { recursive: true }))
 
 /** Answers /readyz on the port after --http and ends with its input. What it does otherwise, files beside its data say. */
 const fakeNode = `
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 const valueOf = (flag) => process.argv[process.argv.indexOf(flag) + 1]
 const says = (name) => existsSync(valueOf('--data-dir') + '.' + name)
@@ -35,6 +35,7 @@ if (says('refuses')) { console.error('chronik: peers: wrong'); process.exit(2) }
 if (!says('stubborn')) process.on('SIGTERM', () => process.exit(0))
 else process.on('SIGTERM', () => {})
 process.stdin.on('close', () => process.exit(0)).resume()
+mkdirSync(valueOf('--data-dir'), { recursive: true })
 console.log('args ' + process.argv.slice(1).join(' '))
 const server = createServer((_, response) => response.writeHead(says('unready') ? 503 : 200).end('not ready: no peers'))
 server.listen(Number(valueOf('--http').split(':')[1]), '127.0.0.1')
@@ -153,7 +154,7 @@ async function withCluster(
   return world
 }
 
-describe('a cluster of three', () => {
+describe('a cluster of three', { timeout: 60_000 }, () => {
   test('is started, shown and stopped; each node has its own arguments', async () => {
     const world = await withCluster(['--set', 'num.partitions=2'], async ({ printed, said }) => {
       const banner = printed[0] ?? ''
@@ -253,7 +254,7 @@ describe('a cluster of three', () => {
   })
 })
 
-describe('refusals', () => {
+describe('refusals', { timeout: 60_000 }, () => {
   test('unknown nodes and commands are named', async () => {
     await withCluster(['--nodes', '1'], async () => {
       const unknown = await tell('kill', '4')

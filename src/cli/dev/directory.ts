@@ -66,13 +66,20 @@ export class DevDirectory {
   async nodeCount(asked: number | undefined, otherwise: number): Promise<number> {
     const names = await this.#names()
     if (names.some((name) => OF_ONE_NODE.test(name))) throw this.#holdsOneNode()
-    const held = (await this.readNote())?.nodes ?? highestOf(names)
+    const highest = highestOf(names)
+    // A note without data is of a cluster that never came to be.
+    const held = highest === undefined ? undefined : ((await this.readNote())?.nodes ?? highest)
     if (held === undefined || held === asked) return asked ?? otherwise
     if (asked === undefined) return held
     throw usage(
       `${this.path} holds a cluster of ${held}, whose number is fixed; leave --nodes out, begin anew with --reset, ` +
         'or give another directory with --data-dir',
     )
+  }
+
+  /** Whether nodes have kept data there. */
+  async holdsData(): Promise<boolean> {
+    return highestOf(await this.#names()) !== undefined
   }
 
   #holdsOneNode(): Failure {

@@ -36,6 +36,7 @@ export async function runDev(
   const lock = await directory.lock()
   try {
     const before = await directory.readNote()
+    const kept = await directory.holdsData()
     await checkPorts(env, options.nodes, before?.control === undefined ? 0 : PORT_PATIENCE_MS)
     let cluster: RunningCluster | undefined
     const exitNow = (code: 0 | 1): never => {
@@ -43,7 +44,7 @@ export async function runDev(
       return world.exitNow(code)
     }
     await runUntilStopped({ ...world, exitNow }, env, async () => {
-      cluster = await startCluster(world, env, directory, options, before !== undefined)
+      cluster = await startCluster(world, env, directory, options, kept)
       return cluster
     })
     world.say('stopped')
