@@ -61,8 +61,11 @@ export function encodeGroupMessage(
   writer.int32(message.term)
   switch (message.kind) {
     case 'pre-vote':
+      putPosition(writer, message.end)
+      break
     case 'vote':
       putPosition(writer, message.end)
+      writer.uint32(message.candidacy)
       break
     case 'pre-vote-reply':
       writer.int32(message.forTerm)
@@ -70,6 +73,7 @@ export function encodeGroupMessage(
       break
     case 'vote-grant':
       writer.int64(message.logStart)
+      writer.uint32(message.candidacy)
       break
     case 'append':
       putPosition(writer, message.prev)
@@ -119,14 +123,16 @@ export function decodeGroupMessage(reader: Reader): GroupMessage {
   let message: Message<WireBatch>
   switch (kind) {
     case 'pre-vote':
-    case 'vote':
       message = { kind, term, end: position(reader) }
+      break
+    case 'vote':
+      message = { kind, term, end: position(reader), candidacy: reader.uint32() }
       break
     case 'pre-vote-reply':
       message = { kind, term, forTerm: asLeaderEpoch(reader.int32()), granted: flag(reader) }
       break
     case 'vote-grant':
-      message = { kind, term, logStart: offset(reader) }
+      message = { kind, term, logStart: offset(reader), candidacy: reader.uint32() }
       break
     case 'append': {
       const prev = position(reader)

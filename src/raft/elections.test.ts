@@ -118,7 +118,8 @@ test('3.6.1: logs compare by epoch first: the longer one is not the better one',
 
 test('a voter that knows the leader of the term gives its vote to nobody else in it', () => {
   const cluster = three()
-  const message = { kind: 'vote', term: asLeaderEpoch(1), end: cluster.core(3).end } as const
+  const { end } = cluster.core(3)
+  const message = { kind: 'vote', term: asLeaderEpoch(1), end, candidacy: 1 } as const
   const [, second, third] = cluster.nodes
   const nowMs = cluster.nowMs
   cluster.step(third!, { kind: 'message', from: second!.id, message, nowMs })

@@ -8,6 +8,9 @@ import type { Replica } from './replica.ts'
 
 export class Elections<B extends BatchRef> {
   readonly #replica: Replica<B>
+  readonly #random: () => number
+  /** Names the requests of this candidacy; 32 bits. */
+  #candidacy = 0
   /** Who would vote, or voted, for this replica. */
   #votes = new Set<NodeId>()
   /** As candidate: the requests have left. */
@@ -15,10 +18,12 @@ export class Elections<B extends BatchRef> {
   /** The greatest log start of those who voted (law R10). */
   #logStart: Offset
   /** As voter: granted, and to be said once it is durable. */
-  #grant: NodeId | undefined
+  #grant: { readonly to: NodeId; readonly candidacy: number } | undefined
 
-  constructor(replica: Replica<B>) {
+  /** `random`: uniform in [0, 1). */
+  constructor(replica: Replica<B>, random: () => number) {
     this.#replica = replica
+    this.#random = random
     this.#logStart = replica.log.logStart
   }
 
@@ -64,6 +69,7 @@ export class Elections<B extends BatchRef> {
   stand(): void {
     const { term, self, log, hardState } = this.#replica
     this.newTerm()
+    this.#candidacy = Math.floor(this.#random() * 2 ** 32)
     this.#logStart = log.logStart
     this.#replica.saveHardState({
       ...hardState,
@@ -85,12 +91,15 @@ export class Elections<B extends BatchRef> {
   askVote(voter: NodeId): void {
     const { self, term, log, durability, out } = this.#replica
     if (voter === self) return
-    const request: VoteRequest = { kind: 'vote', term, end: log.end }
+    const candidacy = this.#candidacy
+    const request: VoteRequest = { kind: 'vote', term, end: log.end, candidacy }
     const promised = durability.voteRequest(request, self)
     if (promised !== undefined) out.send(voter, promised)
   }
 
+  /** A vote for an earlier candidacy in this term, which damage made this replica forget, is none for this one. */
   countVote(from: NodeId, grant: VoteGrant): void {
+    if (grant.candidacy !== this.#candidacy) return
     this.#votes.add(from)
     if (grant.logStart > this.#logStart) this.#logStart = grant.logStart
   }
@@ -105,7 +114,7 @@ export class Elections<B extends BatchRef> {
     out.send(from, { kind: 'pre-vote-reply', term, forTerm: message.term, granted })
   }
 
-  /** True: granted, and said as soon as it is durable. `hasLeader`: the term has one, so that a vote would be wasted. */
+  /** Each request is judged by its own end, also one of whom the vote went to already. True: granted, and said as soon as it is durable. `hasLeader`: the term has one, so that a vote would be wasted. */
   answerVote(from: NodeId, message: VoteRequest, hasLeader: boolean): boolean {
     const { hardState, suspect, term, log, out } = this.#replica
     const { votedFor } = hardState
@@ -116,18 +125,19 @@ export class Elections<B extends BatchRef> {
       return false
     }
     if (votedFor === undefined) this.#replica.saveHardState({ ...hardState, votedFor: from })
-    this.#grant = from
+    this.#grant = { to: from, candidacy: message.candidacy }
     this.sayGrant()
     return true
   }
 
   sayGrant(): void {
     if (this.#grant === undefined) return
+    const { to, candidacy } = this.#grant
     const { term, log, durability, out } = this.#replica
-    const grant: VoteGrant = { kind: 'vote-grant', term, logStart: log.logStart }
-    const promised = durability.voteGrant(grant, this.#grant)
+    const grant: VoteGrant = { kind: 'vote-grant', term, candidacy, logStart: log.logStart }
+    const promised = durability.voteGrant(grant, to)
     if (promised === undefined) return
-    out.send(this.#grant, promised)
+    out.send(to, promised)
     this.#grant = undefined
   }
 }

@@ -35,12 +35,16 @@ export interface VoteRequest {
   readonly kind: 'vote'
   readonly term: LeaderEpoch
   readonly end: Position
+  /** Drawn at random: a candidate that was damaged may ask a second time in a term without knowing (law R5). */
+  readonly candidacy: number
 }
 
 /** Promises that this vote is durable. */
 export interface VoteGrant {
   readonly kind: 'vote-grant'
   readonly term: LeaderEpoch
+  /** As it was asked: the vote is for that candidacy alone. */
+  readonly candidacy: number
   /** The voter's log start: a new leader takes the greatest (law R10). */
   readonly logStart: Offset
 }

@@ -47,14 +47,15 @@ const planted: readonly { variant: Variant; within: number | ((cluster: Cluster)
   { variant: variants.unnoticedDamage, within: 100 },
   { variant: variants.clearsAtOnce, within: 300 },
   { variant: variants.clearsByMajority, within: scripts.forgottenVote },
+  { variant: variants.grantsNameNoCandidacy, within: scripts.forgottenCandidacy },
 ]
 
 for (const { variant, within } of planted) {
   test(`found: a core that ${variant.name}`, () => {
     if (typeof within !== 'number') {
-      const voters = variant.voters ?? 3
-      within(new Cluster({ voters }))
-      assert.throws(() => within(new Cluster({ voters, variant })), Violation)
+      const options = { voters: variant.voters ?? 3, random: randomOf(1) }
+      within(new Cluster(options))
+      assert.throws(() => within(new Cluster({ ...options, variant })), Violation)
       return
     }
     for (let seed = 0; seed < within; seed++) {

@@ -53,7 +53,7 @@ export class Roles<B extends BatchRef> {
     const { self, voters } = replica
     this.#timing = timing
     this.#replica = replica
-    this.#elections = new Elections(replica)
+    this.#elections = new Elections(replica, random)
     this.#following = new Following(replica)
     this.#turn = new Turn({ self, voters, timing, random })
     this.#turn.wait(nowMs)

@@ -6,11 +6,13 @@ import assert from 'node:assert/strict'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
 import { Cluster } from './testing/cluster.ts'
+import { randomOf } from './testing/schedule.ts'
 import {
   acknowledgedLate,
   crashSeen,
   deliverAll,
   figure37,
+  forgottenCandidacy,
   forgottenVote,
   lead,
   ledByFirst,
@@ -210,6 +212,14 @@ test('R5: every other voter must have answered since, or a vote that was forgott
   assert.deepEqual(cluster.core(1).commit, at(1, 0))
 })
 
+test('R5: a vote for a candidacy that was forgotten is none for the next one', () => {
+  const cluster = new Cluster({ voters: 3, random: randomOf(1) })
+  forgottenCandidacy(cluster)
+  assert.equal(cluster.core(2).role, 'candidate')
+  assert.equal(cluster.node(3).durable.hardState.votedFor, 2)
+  assert.deepEqual(cluster.core(1).commit, at(1, 1))
+})
+
 test('R5: five voters, two suspects: both are whole again once all answer', () => {
   const cluster = ledByFirst(new Cluster({ voters: 5 }))
   cluster.append(1, 2)
@@ -236,7 +246,7 @@ test('R5: its vote in the term that made it whole is spent', () => {
   // Not even a restart gives it back.
   crashSeen(cluster, 3)
   cluster.start(3)
-  const message = { kind: 'vote', term: asLeaderEpoch(1), end: at(1, 99) } as const
+  const message = { kind: 'vote', term: asLeaderEpoch(1), end: at(1, 99), candidacy: 1 } as const
   const from = cluster.node(2).id
   cluster.connect(2, 3)
   cluster.step(cluster.node(3), { kind: 'message', from, message, nowMs: cluster.nowMs })

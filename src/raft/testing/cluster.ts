@@ -65,6 +65,7 @@ export class TestNode {
   /** For variants. */
   readonly claimedVotes = new Map<LeaderEpoch, NodeId>()
   lastAck: LastAck | undefined
+  candidacy = 0
 
   constructor(id: NodeId) {
     this.id = id

@@ -1,7 +1,7 @@
 // Schedules that break a group if a certain rule is left out: run with a sound core they end well, with the broken variant
 // in a violation. For what random schedules meet too rarely.
 
-import type { Cluster } from './cluster.ts'
+import type { Cluster, TestNode } from './cluster.ts'
 
 /** Ticks and lets everything through until the node leads. */
 export function lead(cluster: Cluster, id: number, except: readonly number[] = []): void {
@@ -57,9 +57,9 @@ export function voterRestarts(cluster: Cluster): void {
   cluster.sync(2)
   deliverAll(cluster, { from: 1, to: 3, kind: 'vote' })
   cluster.sync(3)
+  deliverAll(cluster, { from: 3, to: 1, kind: 'vote-grant' })
   cluster.crash(3)
   cluster.start(3)
-  deliverAll(cluster, { from: 3, to: 1, kind: 'vote-grant' })
   cluster.connect(2, 3)
   deliverAll(cluster, { from: 2, to: 3, kind: 'vote' })
   cluster.sync(3)
@@ -148,4 +148,44 @@ export function forgottenVote(cluster: Cluster): void {
   deliverAll(cluster, { from: 5, to: 3, kind: 'vote' })
   cluster.sync(3)
   deliverAll(cluster, { from: 3, to: 5 })
+}
+
+/** Law R5: node 2 forgets that it was a candidate in epoch 2, is one again, and a request of the first time still travels. */
+export function forgottenCandidacy(cluster: Cluster): void {
+  ledByFirst(cluster)
+  const [first, second, third] = cluster.nodes as [TestNode, TestNode, TestNode]
+  const campaign = (): void => {
+    const message = { kind: 'timeout-now', term: first.raft.term } as const
+    cluster.step(second, { kind: 'message', from: first.id, message, nowMs: cluster.nowMs })
+    cluster.sync(2)
+  }
+  cluster.cut(1, 3)
+  cluster.append(1)
+  cluster.sync(1)
+  cluster.pump(1)
+  deliverAll(cluster, { to: 2 })
+  campaign()
+  const [old] = cluster.inFlight({ from: 2, kind: 'vote' })
+  cluster.network.inFlight = []
+  crashSeen(cluster, 2)
+  cluster.damage(2)
+  cluster.start(2)
+  cluster.connect(1, 2)
+  cluster.connect(1, 3)
+  // Whole again, without the batch, which the leader then commits with node 3.
+  for (let turns = 0; turns < 8; turns++) {
+    cluster.pump(1, { messages: 1, batches: 0 })
+    for (const envelope of cluster.network.inFlight.slice()) cluster.deliver(envelope)
+    for (const { id } of cluster.nodes) cluster.sync(id)
+  }
+  if (second.raft.suspect) throw new Error('node 2 is not whole')
+  cluster.cut(1, 2)
+  cluster.settle({ except: [2] })
+  cluster.connect(2, 3)
+  campaign()
+  deliverAll(cluster, { from: 2, to: 3, kind: 'vote' })
+  const { message, from } = old!
+  cluster.step(third, { kind: 'message', from, message, nowMs: cluster.nowMs })
+  cluster.sync(3)
+  deliverAll(cluster, { from: 3, to: 2 })
 }

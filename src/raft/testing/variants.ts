@@ -201,6 +201,18 @@ export const clearsByMajority: Variant = {
   },
 }
 
+/** Law R5: a vote is for whoever asked, whenever that was. */
+export const grantsNameNoCandidacy: Variant = {
+  name: 'counts votes for a candidacy that it has forgotten',
+  blind: true,
+  outgoing: (node, _, message) => {
+    if (message.kind === 'vote') node.candidacy = message.candidacy
+    return message
+  },
+  incoming: (node, message) =>
+    message.kind === 'vote-grant' ? { ...message, candidacy: node.candidacy } : message,
+}
+
 export interface LastAck {
   readonly to: NodeId
   readonly message: Extract<Message<TestBatch>, { kind: 'ack' }>
