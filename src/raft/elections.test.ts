@@ -2,7 +2,7 @@
 
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { asLeaderEpoch } from '../base/brand.ts'
+import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import { Cluster, TIMING } from './testing/cluster.ts'
 import { crashSeen, deliverAll, lead, ledByFirst } from './testing/scripts.ts'
 
@@ -116,18 +116,47 @@ test('3.6.1: logs compare by epoch first: the longer one is not the better one',
   assert.equal(cluster.core(1).end.epoch, cluster.core(3).term)
 })
 
+const request = (term: number, epoch: number, offset: number) =>
+  ({
+    kind: 'vote',
+    term: asLeaderEpoch(term),
+    end: { epoch: asLeaderEpoch(epoch), offset: asOffset(offset) },
+    candidacy: 1,
+  }) as const
+
+function answers(cluster: Cluster, id: number, message: ReturnType<typeof request>): string[] {
+  const from = cluster.node(2).id
+  cluster.network.inFlight = []
+  cluster.step(cluster.node(id), { kind: 'message', from, message, nowMs: cluster.nowMs })
+  cluster.sync(id)
+  return cluster.inFlight({ from: id, to: 2 }).map((envelope) => envelope.message.kind)
+}
+
 test('a voter that knows the leader of the term gives its vote to nobody else in it', () => {
-  const cluster = three()
-  const { end } = cluster.core(3)
-  const message = { kind: 'vote', term: asLeaderEpoch(1), end, candidacy: 1 } as const
-  const [, second, third] = cluster.nodes
-  const nowMs = cluster.nowMs
-  cluster.step(third!, { kind: 'message', from: second!.id, message, nowMs })
-  assert.deepEqual(
-    cluster.inFlight({ from: 3 }).map((envelope) => envelope.message.kind),
-    ['vote-refusal'],
-  )
+  const cluster = new Cluster({ voters: 3 })
+  cluster.connect(1, 2)
+  cluster.elect(1)
+  cluster.connectAll()
+  cluster.settle()
+  cluster.heartbeats()
+  assert.equal(cluster.node(3).durable.hardState.votedFor, undefined)
+  assert.deepEqual(answers(cluster, 3, request(1, 1, 0)), ['vote-refusal'])
   assert.equal(cluster.core(3).deadlineMs, Infinity)
+})
+
+test('3.6.1: a vote is refused to a log that is behind, whatever a pre-vote said; a suspect one gives none', () => {
+  const cluster = three()
+  cluster.append(1)
+  cluster.settle()
+  assert.deepEqual(answers(cluster, 3, request(2, 1, 0)), ['vote-refusal'])
+  assert.deepEqual(answers(cluster, 3, request(2, 1, 1)), ['vote-grant'])
+  // The same candidate, with less than it had: no.
+  assert.deepEqual(answers(cluster, 3, request(2, 1, 0)), ['vote-refusal'])
+  crashSeen(cluster, 3)
+  cluster.damage(3)
+  cluster.start(3)
+  cluster.connect(2, 3)
+  assert.deepEqual(answers(cluster, 3, request(9, 9, 9)), ['vote-refusal'])
 })
 
 test('9.6: who was cut off comes back without a change of term', () => {

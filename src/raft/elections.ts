@@ -114,7 +114,10 @@ export class Elections<B extends BatchRef> {
     out.send(from, { kind: 'pre-vote-reply', term, forTerm: message.term, granted })
   }
 
-  /** Each request is judged by its own end, also one of whom the vote went to already. True: granted, and said as soon as it is durable. `hasLeader`: the term has one, so that a vote would be wasted. */
+  /**
+   * Each request is judged by its own end, also one of whom the vote went to already. `hasLeader`: the term has one, so that
+   * a vote would be wasted. True: granted, and said as soon as it is durable.
+   */
   answerVote(from: NodeId, message: VoteRequest, hasLeader: boolean): boolean {
     const { hardState, suspect, term, log, out } = this.#replica
     const { votedFor } = hardState
