@@ -205,7 +205,7 @@ async function main(): Promise<boolean> {
       write: { type: 'boolean', default: false },
     },
   })
-  const known = parseTable(await readFile(TABLE, 'utf8').catch(() => ''))
+  const known = await readTable()
   const effort = { seeds: Number(values.seeds), known }
   const all = await readMutants()
   const mutants = all
@@ -230,24 +230,25 @@ async function main(): Promise<boolean> {
         const verdict = await tryMutant(tree, mutant, effort)
         verdicts.push(verdict)
         report(verdict)
+        if (values.write) await writeTable(all, verdict)
       }
     })
     await Promise.all(workers)
   } finally {
     await rm(parent, { recursive: true })
   }
-  if (values.write) await writeFile(TABLE, formatTable(all, merged(known, verdicts), EQUIVALENT))
   return summarize(mutants, verdicts, values.only === '' && values.skip === '0' && !values.new)
 }
 
-/** What was known, and what these tries found. */
-function merged(known: KillerTable, verdicts: readonly Verdict[]): KillerTable {
-  const table = new Map(known)
-  for (const { mutant, failure } of verdicts) {
-    if (failure === undefined) table.delete(mutant.key)
-    else table.set(mutant.key, failure.killer)
-  }
-  return table
+const readTable = async (): Promise<KillerTable> =>
+  parseTable(await readFile(TABLE, 'utf8').catch(() => ''))
+
+/** After each, so that a run that is ended early leaves what it found. */
+async function writeTable(all: readonly Mutant[], { mutant, failure }: Verdict): Promise<void> {
+  const table = new Map(await readTable())
+  if (failure === undefined) table.delete(mutant.key)
+  else table.set(mutant.key, failure.killer)
+  await writeFile(TABLE, formatTable(all, table, EQUIVALENT))
 }
 
 function summarize(
