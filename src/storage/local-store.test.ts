@@ -64,3 +64,22 @@ test('a directory whose identity was lost is refused again and again, and nothin
   }
   assert.equal(await world.bytesOf(IDENTITY), undefined)
 })
+
+test('a frame that can not be written or synced ends the process, and is told to nobody', async () => {
+  for (const operation of ['write', 'sync'] as const) {
+    const world = new World()
+    const store = await world.open()
+    const log = create(store)
+    await world.do(store.flush())
+    // The journal has its spare files by then: nothing else fails.
+    await world.pass(100)
+    const told: unknown[] = []
+    log.onDurable((durable) => told.push(durable))
+    world.host.faults.add({ operation, path: /000001\.journal$/, code: 'EIO' })
+    append(log)
+    assert.equal(await world.settles(store.flush()), false)
+    assert.equal(world.host.alive, false)
+    assert.match(world.host.fatals.join(), /^the journal could not be written and synced/)
+    assert.deepEqual(told, [])
+  }
+})

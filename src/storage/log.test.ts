@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
-import { append, create, position, World } from './testing-world.ts'
+import { append, create, found, position, World } from './testing-world.ts'
 
 /** Epoch 1 from 0 to 4, epoch 3 from 4 to 6, epoch 5 from 6 to 7, all durable. */
 async function logOfThreeEpochs(world: World) {
@@ -84,6 +84,28 @@ test('what replaced truncated batches is read, from memory too', async () => {
   assert.deepEqual(await world.read(log), Buffer.concat([kept, replaced]))
   await world.do(store.flush())
   assert.deepEqual(await world.read(log), Buffer.concat([kept, replaced]))
+})
+
+test('a truncation to the border of two segments needs no look into either', async () => {
+  const world = new World()
+  const store = await world.open()
+  const log = create(store, 'a', {
+    segmentBytes: 4000,
+    segmentMs: 1_000_000,
+    indexIntervalBytes: 512,
+  })
+  const sent = [append(log, 3000), append(log, 3000)]
+  append(log, 3000)
+  await world.do(store.flush())
+  await world.pass(100)
+  const before = world.disk.calls.length
+  log.truncate(position(1, 2))
+  await world.do(store.flush())
+  assert.deepEqual(log.durable, position(1, 2))
+  const reads = world.disk.calls.slice(before).filter(({ operation }) => operation === 'read')
+  assert.deepEqual(reads, [])
+  world.host.powerCut('lose')
+  assert.deepEqual(await world.read(found(await world.open())), Buffer.concat(sent))
 })
 
 test('nothing is written over truncated bytes of a file before the truncation is durable', async () => {
