@@ -105,7 +105,12 @@ export class LogView<B extends BatchRef> {
     const [first] = batches
     const last = batches.at(-1)
     assert(first !== undefined && last !== undefined, 'an append without a batch')
-    assert(first.baseOffset >= this.#end.offset, `append ${first.baseOffset} below the end`)
+    // The first batch after an install may be the one inside of which the log starts.
+    const straddles = this.#end.offset === this.#logStart && first.nextOffset > this.#logStart
+    assert(
+      first.baseOffset >= this.#end.offset || straddles,
+      `append ${first.baseOffset} below the end`,
+    )
     this.#end = { epoch: this.#end.epoch, offset: last.nextOffset }
     this.#ops.push({ kind: 'append', batches })
   }

@@ -147,11 +147,20 @@ export class LogState {
   }
 
   #append(record: BytesRecord, piece: Piece): void {
-    assert(record.base === this.endOffset, `append at ${record.base}, the end is ${this.endOffset}`)
+    assert(this.#mayBeginAt(record), `append at ${record.base}, the end is ${this.endOffset}`)
     assert(record.end > record.base, 'an append has records')
     this.tail.push(piece)
     this.tailBytes += piece.bytes
     this.endOffset = record.end
+  }
+
+  /** At the end; in a log that was installed and is empty, with the batch inside of which it starts. */
+  #mayBeginAt({ base, end }: Pick<BytesRecord, 'base' | 'end'>): boolean {
+    if (base === this.endOffset) return true
+    const isEmpty = this.segments.length === 0 && this.tail.length === 0
+    return (
+      isEmpty && this.endOffset === this.logStart && base < this.logStart && end > this.logStart
+    )
   }
 
   #copy(record: BytesRecord, place: JournalPlace): void {
@@ -164,7 +173,9 @@ export class LogState {
   }
 
   #extent(record: ExtentRecord): void {
-    assert(record.base === this.fileEnd, `extent at ${record.base}, files end at ${this.fileEnd}`)
+    const inPlace =
+      record.base === this.fileEnd || (this.tail.length === 0 && this.#mayBeginAt(record))
+    assert(inPlace, `extent at ${record.base}, files end at ${this.fileEnd}`)
     let covered = 0
     while (covered < this.tail.length && this.tail[covered]!.end <= record.end) {
       this.tailBytes -= this.tail[covered]!.bytes

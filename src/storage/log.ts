@@ -394,7 +394,7 @@ export class Log implements StoredLog {
   #checkContiguous(batches: Uint8Array, summary: readonly BatchSummary[]): void {
     assert(this.#end.epoch !== NO_EPOCH, 'an append needs an epoch')
     assert(summary.length > 0, 'an append has batches')
-    let next = this.#end.offset
+    let next = this.#startOf(summary[0]!)
     let bytes = 0
     for (const batch of summary) {
       assert(batch.baseOffset === next, `batch at ${batch.baseOffset}, the end is ${next}`)
@@ -405,6 +405,13 @@ export class Log implements StoredLog {
       bytes += batch.bytes
     }
     assert(bytes === batches.length, `summary of ${bytes} bytes for ${batches.length}`)
+  }
+
+  /** The log end; but after an install the first batch may be the one inside of which the log starts. */
+  #startOf({ baseOffset, lastOffset }: BatchSummary): Offset {
+    const end = this.#end.offset
+    const straddles = end === this.#logStart && baseOffset < end && lastOffset >= end
+    return straddles ? baseOffset : end
   }
 
   /** What stays must be a log: the epoch's own start at or below the offset, the next one's not below it. */

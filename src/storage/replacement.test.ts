@@ -186,6 +186,37 @@ for (const how of ['kill', 'cut'] as const) {
   }
 }
 
+test('after an install the first batch may be the one inside of which the log starts', async () => {
+  for (const bytes of [50, LARGE]) {
+    for (const cut of ['lose', 'keep', 'mix'] as const) {
+      const machine = new Machine()
+      const store = await machine.open()
+      const log = create(store)
+      append(log)
+      log.install({ logStart: asOffset(41), epochs: epochs([1, 0]) })
+      const batch = testBatch({ baseOffset: 39, epoch: 1, count: 5, payloadBytes: bytes })
+      log.append(batch.slice(), summarizeBatches(batch))
+      assert.deepEqual(log.end, position(1, 44))
+      const sent = [batch, append(log, 70), append(log, LARGE)]
+      assert.deepEqual(await machine.read(log), Buffer.concat(sent))
+      await machine.do(store.flush())
+      await machine.simulation.run({ untilMs: machine.simulation.nowMs + 1000 })
+      machine.host.powerCut(cut)
+      const reopened = await machine.open()
+      const again = found(reopened)
+      assert.deepEqual([again.logStart, again.end], [41, position(1, 46)])
+      assert.deepEqual(await machine.read(again), Buffer.concat(sent))
+      await machine.do(reopened.close())
+      machine.host.kill()
+      assert.deepEqual(await machine.read(found(await machine.open())), Buffer.concat(sent))
+    }
+  }
+  const log = create(await new Machine().open())
+  log.install({ logStart: asOffset(41), epochs: epochs([1, 0]) })
+  const below = testBatch({ baseOffset: 39, epoch: 1, count: 2 })
+  assert.throws(() => log.append(below, summarizeBatches(below)), /batch at 39, the end is 41/)
+})
+
 test('a read that an install overtakes is out of range, or right', async () => {
   const machine = new Machine()
   const store = await machine.open({ tailCacheBytes: 1 })
