@@ -1,5 +1,5 @@
-// What a broker does now and then: deletes what is past retention, forgets producers that are gone, and keeps the state of
-// the others for the next start.
+// What a broker does now and then: deletes what is past retention, compacts internal topics, forgets producers that are gone,
+// and keeps the state of the others for the next start.
 
 import type { Timer } from '../env/env.ts'
 import type { Services } from './services.ts'
@@ -7,6 +7,10 @@ import type { Services } from './services.ts'
 /** Kafka's `producer.id.expiration.check.interval.ms`. */
 const PRODUCER_CHECK_MS = 600_000
 const SNAPSHOT_CHECK_MS = 30_000
+/** Kafka's `log.cleaner.backoff.ms`. */
+const COMPACTION_CHECK_MS = 15_000
+/** After each megabyte that compaction reads: others use the disk as well. */
+const COMPACTION_PAUSE_MS = 20
 const TIMER_MS_MAX = 0x7fffffff
 
 export class Housekeeping {
@@ -23,6 +27,7 @@ export class Housekeeping {
     this.#every(config['log.retention.check.interval.ms'], () => this.#applyRetention())
     this.#every(PRODUCER_CHECK_MS, () => this.#expireProducers())
     this.#every(SNAPSHOT_CHECK_MS, () => this.#saveSnapshots())
+    this.#every(COMPACTION_CHECK_MS, () => this.#compact())
   }
 
   close(): void {
@@ -54,6 +59,19 @@ export class Housekeeping {
       if (this.#closed) return
       await partition.applyRetention()
     }
+  }
+
+  /** One log at a time. */
+  async #compact(): Promise<void> {
+    for (const partition of [...this.#services.partitions.all()]) {
+      if (this.#closed) return
+      await partition.compact(() => this.#pause(COMPACTION_PAUSE_MS))
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.#services.env.timers.after(ms, resolve))
+    if (this.#closed) throw new Error('the broker was closed')
   }
 
   #expireProducers(): Promise<void> {

@@ -10,6 +10,8 @@ import { ErrorCode } from '../protocol/error-codes.ts'
 import type { ReplicatedLog, Role } from '../replicated/replicated-log.ts'
 import { barrierErrorCode, commitErrorCode } from './errors.ts'
 import { readForFetch, type FetchAnswer, type FetchRequest } from './fetch.ts'
+import type { CompactionResult } from './compaction.ts'
+import { Compactor } from './compactor.ts'
 import { checkLeader } from './leader-check.ts'
 import { listOffset, type ListOffsetAnswer, type ListOffsetRequest } from './list-offsets.ts'
 import { produce, type ProduceRequest, type ProduceResult } from './produce.ts'
@@ -42,6 +44,7 @@ export class Partition {
   config: TopicConfigs
   readonly producers: ProducerTracker
   readonly #clock: Env['clock']
+  readonly #compactor: Compactor
   readonly #listeners = new Set<ProgressListener>()
   readonly #stopObserving: () => void
   #closed = false
@@ -60,9 +63,16 @@ export class Partition {
       logger: options.env.log.child(name),
       rebuilds: options.rebuilds,
     })
+    this.#compactor = new Compactor(options.log, {
+      clock: options.env.clock,
+      log: options.env.log.child(name),
+    })
     this.#stopObserving = options.log.observe({
       onAppended: (batches) => this.producers.onAppended(batches),
-      onTruncated: (to) => this.producers.onTruncated(to),
+      onTruncated: (to) => {
+        this.producers.onTruncated(to)
+        this.#compactor.onTruncated(to.offset)
+      },
       onCommitted: () => this.#wake(),
       onRoleChanged: () => this.#wake(),
       onLogStartChanged: () => this.#wake(),
@@ -154,6 +164,12 @@ export class Partition {
     if (this.#closed || this.log.role !== role) return false
     await this.log.advanceLogStart(start)
     return true
+  }
+
+  /** Compacts this replica's sealed segments, where the topic is compacted and enough of them is new. */
+  async compact(pause: () => Promise<void>): Promise<CompactionResult | undefined> {
+    if (this.#closed || !this.config['cleanup.policy'].includes('compact')) return undefined
+    return this.#compactor.run(this.config, pause)
   }
 
   /** Wakes `listener` on every progress until it is removed. */

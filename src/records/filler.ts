@@ -21,6 +21,8 @@ import {
   NO_PRODUCER_ID,
   NO_SEQUENCE,
   NO_TIMESTAMP,
+  producerIdAt,
+  recordCountAt,
   PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
   putInt16,
@@ -47,4 +49,9 @@ export function fillerBatch(base: Offset, last: Offset, epoch: LeaderEpoch): Uin
   putInt32(bytes, CRC_AT, crc32c(bytes.subarray(ATTRIBUTES_AT)))
   stampBatch(bytes, 0, base, epoch)
   return bytes
+}
+
+/** Whether the batch at `at` only stands for offsets: no records, nobody's sequence. */
+export function isFillerAt(bytes: Uint8Array, at: number): boolean {
+  return recordCountAt(bytes, at) === 0 && producerIdAt(bytes, at) === NO_PRODUCER_ID
 }

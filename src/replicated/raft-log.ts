@@ -6,7 +6,14 @@ import type { EpochTable } from '../base/epoch-table.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import type { Host } from '../env/env.ts'
 import type { GroupListener, RaftGroup } from '../multiraft/group.ts'
-import type { ReadRequest, SegmentInfo, Snapshots, StoredBytes } from '../storage/store.ts'
+import type {
+  ReadRequest,
+  SegmentInfo,
+  SegmentRange,
+  SegmentRewriter,
+  Snapshots,
+  StoredBytes,
+} from '../storage/store.ts'
 import { COMMITTED, CommitWaiters } from './commit-waiters.ts'
 import { Observers } from './observers.ts'
 import type {
@@ -108,6 +115,12 @@ export class RaftLog implements ReplicatedLog, GroupListener {
 
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined> {
     return this.#group.stored.seekTimestamp(timestampMs, below)
+  }
+
+  async rewriteSegments(range: SegmentRange): Promise<SegmentRewriter | undefined> {
+    if (this.#state !== 'open') return undefined
+    assert(range.to <= this.highWatermark, `${this.id}: rewrite to ${range.to} above the commit`)
+    return this.#group.stored.rewriteSegments(range)
   }
 
   async advanceLogStart(offset: Offset): Promise<CommitOutcome> {

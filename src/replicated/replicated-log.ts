@@ -6,7 +6,14 @@ import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
 import type { EpochTable } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
 import type { Voter } from '../multiraft/descriptor.ts'
-import type { ReadRequest, SegmentInfo, Snapshots, StoredBytes } from '../storage/store.ts'
+import type {
+  ReadRequest,
+  SegmentInfo,
+  SegmentRange,
+  SegmentRewriter,
+  Snapshots,
+  StoredBytes,
+} from '../storage/store.ts'
 
 export type Role =
   /** `established` once the own epoch start is committed: only then may it serve reads that must not be stale (law R9). */
@@ -57,6 +64,8 @@ export interface ReplicatedLog {
   readonly highWatermark: Offset
   readonly epochs: EpochTable
   readonly bytes: number
+  /** The group's voters, this node among them where it is one. */
+  readonly voters: readonly NodeId[]
   segments(): readonly SegmentInfo[]
   readonly snapshots: Snapshots
 
@@ -79,6 +88,9 @@ export interface ReplicatedLog {
   /** As StoredLog.read; the caller bounds `below` by the high watermark. */
   read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined>
+
+  /** As StoredLog.rewriteSegments, of this replica alone; the caller bounds the range by the high watermark (law R10). */
+  rewriteSegments(range: SegmentRange): Promise<SegmentRewriter | undefined>
 
   /** Leader only, at most the high watermark: deletes what lies below (law R10). Resolves when a majority holds it. */
   advanceLogStart(offset: Offset): Promise<CommitOutcome>

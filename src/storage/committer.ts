@@ -5,6 +5,7 @@
 // appends are written to its segment first; their extents, and whatever the log accepted after them, go into a later
 // frame. A truncation takes everything that the log accepted after it into the same frame (law R1).
 
+import { asOffset } from '../base/brand.ts'
 import { crc32c } from '../base/crc32c.ts'
 import type { Env } from '../env/env.ts'
 import type { Frame, JournalWriter } from './journal-writer.ts'
@@ -254,7 +255,15 @@ export class Committer {
     for (const segment of log.state.segments) log.cleanup.remove.add(segment.baseOffset)
     log.cleanup.cut = undefined
     this.#filesFollow(group, log)
-    this.#add(group, log, { type: 'install', incarnation: log.incarnation, ...op.to })
+    const { logStart, epochs, tombstonesRemovedBelow = asOffset(0) } = op.to
+    const { incarnation } = log
+    this.#add(group, log, {
+      type: 'install',
+      incarnation,
+      logStart,
+      epochs,
+      tombstonesRemovedBelow,
+    })
   }
 
   /** Behind a truncation in one frame it is left out: what the truncation's place was found in is the old file. */

@@ -397,3 +397,17 @@ test('bytes that the disk does not give any more are damage, and can be repaired
   world.host.faults.clear()
   assert.deepEqual(await world.read(log), Buffer.concat(sent))
 })
+
+test('damage below the log start matters to nobody, and reads above it go on', async () => {
+  const world = new World()
+  const { log, sent } = await damagedLog(world)
+  log.advanceLogStart(asOffset(4))
+  const heard: Damage[] = []
+  log.onDamage((damage) => heard.push(damage))
+  assert.deepEqual(await unreadable(world, log), [])
+  assert.deepEqual(await world.read(log), Buffer.concat(sent.slice(4)))
+  assert.deepEqual([log.damage, heard], [undefined, []])
+  log.install({ logStart: asOffset(0), epochs: [{ epoch: asLeaderEpoch(1), start: asOffset(0) }] })
+  append(log, LARGE)
+  assert.equal(log.damage, undefined)
+})

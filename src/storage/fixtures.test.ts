@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../base/brand.ts'
 import { nodeEnv } from '../env/node/node-env.ts'
+import { fillerBatch } from '../records/filler.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import {
   dumpCheckpoint,
@@ -82,6 +83,7 @@ async function write(store: Store): Promise<void> {
   store.drop(asLogId('gone'))
   store.create(asLogId('empty'), { directory: 'empty-0', config: CONFIG })
   await writeInstalled(store)
+  await writeCompacted(store)
   await log.snapshots.save(
     { epoch: asLeaderEpoch(3), offset: asOffset(10) },
     Buffer.from('a snapshot'),
@@ -98,6 +100,7 @@ async function writeInstalled(store: Store): Promise<void> {
   await store.flush()
   log.install({
     logStart: asOffset(40),
+    tombstonesRemovedBelow: asOffset(17),
     epochs: [
       { epoch: asLeaderEpoch(1), start: asOffset(0) },
       { epoch: asLeaderEpoch(5), start: asOffset(40) },
@@ -106,6 +109,20 @@ async function writeInstalled(store: Store): Promise<void> {
   const batch = installedBatch()
   log.append(batch, summarizeBatches(batch))
   await store.flush()
+}
+
+/** A log of three segments, of which the first two were written anew as one. */
+async function writeCompacted(store: Store): Promise<void> {
+  const log = store.create(asLogId('compacted'), { directory: 'compacted-0', config: CONFIG })
+  log.startEpoch(asLeaderEpoch(1))
+  for (let base = 0; base < 3; base++) {
+    const batch = testBatch({ baseOffset: base, epoch: 1, payloadBytes: 3900 })
+    log.append(batch, summarizeBatches(batch))
+    await store.flush()
+  }
+  const rewriter = await log.rewriteSegments({ from: asOffset(0), to: asOffset(2) })
+  await rewriter?.write(fillerBatch(asOffset(0), asOffset(1), asLeaderEpoch(1)))
+  assert.ok(await rewriter?.commit({ tombstonesRemovedBelow: asOffset(1) }))
 }
 
 const installedBatch = (): Uint8Array => testBatch({ baseOffset: 40, epoch: 5, payloadBytes: 70 })
@@ -119,8 +136,23 @@ async function checkAdditions(store: Store, version: number): Promise<void> {
   const installed = store.get(asLogId('installed'))
   assert.ok(installed !== undefined)
   assert.equal(installed.logStart, 40)
+  assert.equal(installed.tombstonesRemovedBelow, 17)
   assert.deepEqual(installed.end, { epoch: 5, offset: 41 })
   assert.deepEqual(await readAll(installed), Buffer.from(installedBatch()))
+  const compacted = store.get(asLogId('compacted'))
+  assert.ok(compacted !== undefined)
+  assert.equal(compacted.tombstonesRemovedBelow, 1)
+  assert.deepEqual(
+    compacted.segments().map(({ baseOffset, endOffset }) => [baseOffset, endOffset]),
+    [
+      [0, 2],
+      [2, 3],
+    ],
+  )
+  const bytes = await readAll(compacted)
+  const filler = fillerBatch(asOffset(0), asOffset(1), asLeaderEpoch(1))
+  const last = testBatch({ baseOffset: 2, epoch: 1, payloadBytes: 3900 })
+  assert.deepEqual(bytes, Buffer.concat([filler, last]))
 }
 
 async function readAll(log: StoredLog): Promise<Buffer> {
@@ -171,8 +203,8 @@ for (const version of readdirSync(FIXTURES)) {
       for (const round of ['as it is', 'after a clean stop']) {
         const store = await openStore(nodeEnv(), { ...SIZES, directory: copy })
         const ids = [...store.logs()].map((log) => log.id).toSorted()
-        const expected = ['a', 'empty', 'installed'].slice(0, version === 'v1' ? 2 : 3)
-        assert.deepEqual(ids, expected, round)
+        const expected = ['a', 'empty', ...(version === 'v1' ? [] : ['compacted', 'installed'])]
+        assert.deepEqual(ids, expected.toSorted(), round)
         const log = store.get(asLogId('a'))
         assert.ok(log !== undefined)
         assert.deepEqual(log.end, { epoch: 3, offset: 14 })
@@ -212,6 +244,7 @@ test('every file of a data directory can be dumped', () => {
     'log start',
     'drop',
     'install',
+    'replace',
   ]) {
     assert.match(journal, new RegExp(`\\n {2}${word} log `), word)
   }

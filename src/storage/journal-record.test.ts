@@ -70,6 +70,7 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
     type: fc.constant('install' as const),
     incarnation: int,
     logStart: offset,
+    tombstonesRemovedBelow: offset,
     epochs: fc.array(fc.record({ epoch, start: offset }), { maxLength: 20 }),
   }),
   fc.record({

@@ -87,6 +87,7 @@ export interface InstallRecord {
   readonly type: 'install'
   readonly incarnation: number
   readonly logStart: Offset
+  readonly tombstonesRemovedBelow: Offset
   readonly epochs: readonly EpochStart[]
 }
 
@@ -188,6 +189,7 @@ export function encodeRecord(out: ByteWriter, record: JournalRecord): void {
       return
     case 'install':
       out.i64(record.logStart)
+      out.i64(record.tombstonesRemovedBelow)
       encodeEpochs(out, record.epochs)
       return
     case 'replace':
@@ -251,6 +253,7 @@ export function decodeRecord(input: ByteReader): JournalRecord {
         type: 'install',
         incarnation,
         logStart: asOffset(input.i64()),
+        tombstonesRemovedBelow: asOffset(input.i64()),
         epochs: decodeEpochs(input),
       }
     case TYPES.replace:

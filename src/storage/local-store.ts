@@ -18,6 +18,7 @@ import type { StoreEnv, StoreOptions } from './options.ts'
 import type { Recovered } from './recovery.ts'
 import type { SegmentDamage } from './find-damage.ts'
 import { Repairs } from './repair.ts'
+import { Rewrites } from './rewrites.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SnapshotFiles } from './snapshots.ts'
@@ -55,6 +56,7 @@ export class LocalStore implements Store {
   readonly #maintenance: Maintenance
   readonly #space: Space
   readonly #repairs: Repairs
+  readonly #rewrites: Rewrites
   readonly #host: LogHost
   readonly #logs = new Map<LogId, Log>()
   /** Dropped logs whose drop is not durable yet. */
@@ -89,6 +91,7 @@ export class LocalStore implements Store {
     this.#indexes = new IndexStore(disk, this.#files, env.log)
     this.#segments = new SegmentWriter(disk, this.#files, this.#logsDirectory)
     this.#cache = new TailCache(options.tailCacheBytes)
+    this.#rewrites = new Rewrites(disk)
     this.#repairs = new Repairs({
       disk,
       ensureDirectory: (path) => this.#segments.ensureDirectory(path),
@@ -145,6 +148,7 @@ export class LocalStore implements Store {
       admit: (bytes) => this.#space.admit(bytes),
       queued: (bytes) => this.#space.queued(bytes),
       repair: (log, batches, summary) => this.#repairs.repair(log, batches, summary),
+      rewrite: (log, range) => this.#rewrites.begin(log, range),
     }
     for (const state of this.#state.logs.values()) {
       this.#adopt(state, recovered.damaged.get(state.incarnation) ?? [])
@@ -236,6 +240,7 @@ export class LocalStore implements Store {
   }
 
   async #close(): Promise<void> {
+    await this.#rewrites.close()
     await this.#repairs.close()
     await this.flush()
     this.#maintenance.stopWritebacks()

@@ -52,7 +52,13 @@ async function oneSegment(world: World) {
   )
   const ready = async (): Promise<void> => {}
   const log = new Log(state, {
-    host: { wake() {}, admit() {}, queued() {}, repair: async () => asOffset(0) },
+    host: {
+      wake() {},
+      admit() {},
+      queued() {},
+      repair: async () => asOffset(0),
+      rewrite: async () => undefined,
+    },
     path,
     tail: new LogTail(new TailCache(0)),
     reads: new LogReads(reader),

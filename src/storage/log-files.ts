@@ -260,6 +260,7 @@ export class LogFiles {
     await this.#files.forget(path)
     await this.#indexes.remove(log.path, base)
     for (const { baseOffset } of op.replaced) log.damages.healed(baseOffset)
+    log.tail.forget(op.replaced.at(-1)!.endOffset)
     log.truncations++
     log.swapping?.end()
     log.swapping = undefined

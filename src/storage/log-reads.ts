@@ -1,7 +1,14 @@
 // Reads of one log: from memory at once, otherwise from a segment file; timestamps; the list of segments as accepted.
 
 import { asOffset, type Offset } from '../base/brand.ts'
-import { baseOffsetAt, batchesIn, leaderEpochAt } from '../records/batch-header.ts'
+import {
+  baseOffsetAt,
+  batchBytesAt,
+  batchesIn,
+  lastOffsetAt,
+  leaderEpochAt,
+} from '../records/batch-header.ts'
+import { fillerBatch, isFillerAt } from '../records/filler.ts'
 import type { IndexedSegment } from './index-store.ts'
 import type { Log } from './log.ts'
 import type { SegmentState } from './log-state.ts'
@@ -34,10 +41,10 @@ export class LogReads {
     if (from >= below) return { chunks: [], bytes: 0, next: from }
     const bounded = { from, below, maxBytes: request.maxBytes }
     const inMemory = log.tail.read(bounded)
-    if (inMemory !== undefined) return inMemory
+    if (inMemory !== undefined) return fillerFrom(from, inMemory)
     const damage = log.damages.at(from)
     if (damage !== undefined) throw damaged(log, damage)
-    return this.#readFile(log, bounded)
+    return this.#readFile(log, bounded).then((read) => fillerFrom(from, read))
   }
 
   async seekTimestamp(log: Log, timestampMs: number, below: Offset): Promise<Offset | undefined> {
@@ -205,6 +212,19 @@ export function indexed(log: Log, segment: SegmentState): IndexedSegment {
     bytes: segment.bytes,
     intervalBytes: log.config.indexIntervalBytes,
   }
+}
+
+/**
+ * A filler may stand for offsets of several batches that were once there, and a follower may end at the border of two of
+ * them: it gets one from there on.
+ */
+function fillerFrom(from: Offset, read: StoredBytes): StoredBytes {
+  const [first, ...others] = read.chunks
+  if (first === undefined || baseOffsetAt(first, 0) >= from || !isFillerAt(first, 0)) return read
+  const filler = fillerBatch(from, lastOffsetAt(first, 0), leaderEpochAt(first, 0))
+  const rest = first.subarray(batchBytesAt(first, 0))
+  const chunks = [filler, ...(rest.length > 0 ? [rest] : []), ...others]
+  return { ...read, chunks }
 }
 
 function damaged(log: Log, { from, to }: SegmentDamage): StoreError {

@@ -255,7 +255,7 @@ export class LogState {
     this.logStart = record.logStart
     this.endOffset = record.logStart
     this.epochs = new EpochTable(record.epochs)
-    this.tombstonesRemovedBelow = asOffset(0)
+    this.tombstonesRemovedBelow = record.tombstonesRemovedBelow
   }
 
   #replace(record: ReplaceRecord): void {

@@ -14,7 +14,7 @@ import { comparePositions, type Position } from '../base/position.ts'
 import { leaderEpochAt } from '../records/batch-header.ts'
 import { detached, splitBatches } from './append-parts.ts'
 import type { CreateRecord } from './journal-record.ts'
-import { copyEpochs, type LogState } from './log-state.ts'
+import { copyEpochs, type LogState, type SegmentState } from './log-state.ts'
 import type { LogOp, Mark, ReplaceOp, Replacement } from './log-op.ts'
 import { LogDamage } from './log-damage.ts'
 import { positionBelow } from './position-below.ts'
@@ -30,6 +30,8 @@ import {
   type LogConfig,
   type ReadRequest,
   type SegmentInfo,
+  type SegmentRange,
+  type SegmentRewriter,
   type Snapshots,
   type StoredBytes,
   type StoredLog,
@@ -43,6 +45,7 @@ export interface LogHost {
   admit(bytes: number): void
   queued(bytes: number): void
   repair(log: Log, batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset>
+  rewrite(log: Log, range: SegmentRange): Promise<SegmentRewriter | undefined>
 }
 
 /** What files must follow. */
@@ -74,6 +77,7 @@ export class Log implements StoredLog {
   #durableHardState: HardState
   readonly #listeners: ((durable: Position) => void)[] = []
   #closed: string | undefined
+  #revision = 0
   /** Truncations and installs accepted and not durable. */
   #pendingCuts = 0
 
@@ -114,7 +118,7 @@ export class Log implements StoredLog {
   lastAppendMs = 0
   /** Grows with every truncation and install: a read that overlapped one starts over. */
   truncations = 0
-  readonly damages = new LogDamage()
+  readonly damages: LogDamage
 
   constructor(
     state: LogState,
@@ -140,6 +144,7 @@ export class Log implements StoredLog {
     this.#hardState = state.hardState
     this.#durableHardState = state.hardState
     this.created = deps.created
+    this.damages = new LogDamage(state.logStart)
     this.snapshots = deps.snapshots(this, deps.path)
   }
 
@@ -260,7 +265,7 @@ export class Log implements StoredLog {
     assert(to.logStart >= 0, `install at ${to.logStart}`)
     const last = to.epochs.at(-1)
     assert((last?.start ?? 0) <= to.logStart, `epoch ${last?.epoch} starts above ${to.logStart}`)
-    this.damages.clear()
+    this.damages.clear(to.logStart)
     this.#epochs.truncate({ epoch: NO_EPOCH, offset: to.logStart })
     for (const entry of to.epochs) this.#epochs.add(entry)
     this.#logStart = to.logStart
@@ -294,6 +299,21 @@ export class Log implements StoredLog {
   async repair(batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset> {
     this.#checkUsable()
     return this.#host.repair(this, batches, summary)
+  }
+
+  get tombstonesRemovedBelow(): Offset {
+    return this.state.tombstonesRemovedBelow
+  }
+
+  async rewriteSegments(range: SegmentRange): Promise<SegmentRewriter | undefined> {
+    this.#checkUsable()
+    return this.#host.rewrite(this, range)
+  }
+
+  /** Of a file that takes the place of this segment: no other attempt has it. */
+  nextRevision(first: SegmentState): number {
+    this.#revision = Math.max(this.#revision, first.revision) + 1
+    return this.#revision
   }
 
   /** Resolves to whether it came to count, once its file is in its place. */

@@ -7,7 +7,7 @@ import { crc32c } from '../base/crc32c.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
 import type { Disk } from '../env/disk.ts'
 import { ATTRIBUTES_AT, crcAt, leaderEpochAt } from '../records/batch-header.ts'
-import { fillerBatch } from '../records/filler.ts'
+import { fillerBatch, isFillerAt } from '../records/filler.ts'
 import type { SegmentDamage } from './find-damage.ts'
 import { isDiskError } from './files.ts'
 import type { Log } from './log.ts'
@@ -60,6 +60,7 @@ export class Repairs {
       return await this.#repair(log, batches, summary)
     } catch (error) {
       await this.#abandon(log)
+      if (log.dropped) throw new StoreError('closed', `log ${log.id} was dropped`)
       if (isDiskError(error, 'ENOSPC')) throw new StoreError('storage-full', 'the disk is full')
       if (isDiskError(error, 'ENOENT') || isDiskError(error, 'EIO')) {
         throw new StoreError('corrupt', `${log.id} could not be repaired: ${String(error)}`)
@@ -74,9 +75,10 @@ export class Repairs {
     assert(damage !== undefined && first !== undefined, `nothing to repair in ${log.id}`)
     const job = await this.#job(log, damage, first.baseOffset)
     if (job === undefined) return log.damages.first?.from ?? damage.to
-    checkBatches(log, job, batches, summary)
-    await job.rewrite.write([batches])
-    job.next = asOffset(summary.at(-1)!.lastOffset + 1)
+    const fitting = upTo(damage.to, batches, summary)
+    checkBatches(log, job, fitting.bytes, fitting.summary)
+    await job.rewrite.write([fitting.bytes])
+    job.next = asOffset(fitting.summary.at(-1)!.lastOffset + 1)
     if (job.next < damage.to) return job.next
     return this.#finish(log, job)
   }
@@ -92,7 +94,10 @@ export class Repairs {
     const filled = from > damage.from && from <= log.logStart && from < damage.to
     assert(from === damage.from || filled, `repair from ${from}, the damage is at ${damage.from}`)
     await this.#ensureDirectory(log.path)
-    const rewrite = await SegmentRewrite.begin(this.#disk, log.path, segment)
+    const rewrite = await SegmentRewrite.begin(this.#disk, log.path, {
+      base: segment.baseOffset,
+      revision: log.nextRevision(segment),
+    })
     const job: Job = { damage, segment: { ...segment }, rewrite, next: from }
     this.#jobs.set(log, job)
     if (!(await rewrite.copy(damage.segment, 0, damage.position))) {
@@ -131,6 +136,22 @@ export class Repairs {
     this.#jobs.delete(log)
     await job.rewrite.abandon()
   }
+}
+
+/** The leader's compaction may have put one filler where the damage ends and on: it stands for less here. */
+function upTo(
+  to: Offset,
+  batches: Uint8Array,
+  summary: readonly BatchSummary[],
+): { readonly bytes: Uint8Array; readonly summary: readonly BatchSummary[] } {
+  const last = summary.at(-1)!
+  const at = batches.length - last.bytes
+  if (last.lastOffset < to || last.baseOffset >= to || !isFillerAt(batches, at)) {
+    return { bytes: batches, summary }
+  }
+  const filler = fillerBatch(last.baseOffset, asOffset(to - 1), leaderEpochAt(batches, at))
+  const bytes = Buffer.concat([batches.subarray(0, at), filler])
+  return { bytes, summary: [...summary.slice(0, -1), { ...last, lastOffset: asOffset(to - 1) }] }
 }
 
 /** They continue the job, stay in the damage, and are what the log says they must be. */

@@ -1,13 +1,11 @@
 // A segment file written anew beside the old one: `<base>.<revision>.swap`, synced with its name before a record says that
-// it counts; only after that record is durable does it take the old one's place (law R3). A revision is that of the
-// segment it replaces plus one, so that what an attempt without a record left behind is told from what counts: the state
-// names the revision, every other swap file is garbage.
+// it counts; only after that record is durable does it take the old one's place (law R3). The state names the revision that counts, so
+// that every other swap file is known to be garbage, left by an attempt without a record.
 
 import { crc32c } from '../base/crc32c.ts'
 import type { Offset } from '../base/brand.ts'
 import type { Disk, DiskFile } from '../env/disk.ts'
 import { openTruncated, unlinkIfThere } from './files.ts'
-import type { SegmentState } from './log-state.ts'
 import { segmentFile, swapFile } from './segment-files.ts'
 
 const COPY_BYTES = 1024 * 1024
@@ -18,6 +16,7 @@ export class SegmentRewrite {
   readonly #path: string
   readonly #file: DiskFile
   readonly revision: number
+  #closed = false
   bytes = 0
   crc = 0
 
@@ -35,10 +34,13 @@ export class SegmentRewrite {
     this.revision = revision
   }
 
-  /** In place of the segment, or of it and some that follow it. Fails with DiskError. */
-  static async begin(disk: Disk, directory: string, first: SegmentState): Promise<SegmentRewrite> {
-    const revision = first.revision + 1
-    const path = swapFile(directory, first.baseOffset, revision)
+  /** In place of the segment at `base`, or of it and some that follow it. Fails with DiskError. */
+  static async begin(
+    disk: Disk,
+    directory: string,
+    { base, revision }: { readonly base: Offset; readonly revision: number },
+  ): Promise<SegmentRewrite> {
+    const path = swapFile(directory, base, revision)
     const file = await openTruncated(disk, path)
     return new SegmentRewrite(disk, directory, path, file, revision)
   }
@@ -73,18 +75,24 @@ export class SegmentRewrite {
   /** Durable, name and all, when it returns. */
   async finish(): Promise<void> {
     await this.#file.sync()
-    await this.#file.close()
+    await this.#close()
     await this.#disk.syncDirectory(this.#directory)
   }
 
-  /** Before `finish`: nothing is left of it. */
+  /** Whatever has become of it so far, it does not count: nothing is left of it. */
   async abandon(): Promise<void> {
-    await this.#file.close()
+    await this.#close()
     await this.remove()
   }
 
   /** After `finish`, where it did not come to count. */
   async remove(): Promise<void> {
     await unlinkIfThere(this.#disk, this.#path)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#file.close()
   }
 }

@@ -76,6 +76,8 @@ export interface InstallPoint {
   readonly logStart: Offset
   /** The whole table as of there: ascending, none starts above `logStart`. The last one is the end's epoch. */
   readonly epochs: readonly EpochStart[]
+  /** The leader's (law R10): what it has no tombstones of, this replica will not get. */
+  readonly tombstonesRemovedBelow?: Offset
 }
 
 export interface StoredLog {
@@ -126,7 +128,8 @@ export interface StoredLog {
 
   /**
    * Whole batches from the one that contains `from` up to (not including) `below`, which must be a batch border, at most
-   * `maxBytes` but at least one batch when there is one. Answers without waiting (synchronously) when the tail cache holds them.
+   * `maxBytes` but at least one batch when there is one. A batch that only stands for offsets without records begins at
+   * `from`. Answers without waiting (synchronously) when the tail cache holds them.
    * Fails with StoreError `offset-out-of-range` below the log start or above the end; `corrupt` on bytes that fail their check.
    */
   read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
@@ -149,11 +152,44 @@ export interface StoredLog {
    * with a wrong CRC, and where more of the segment is gone, `storage-full`, `closed`; then it begins anew.
    */
   repair(batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset>
+  /**
+   * Law R10: begins to write whole sealed segments anew, as one, for compaction. `range` goes from one's base offset to one's
+   * end; what it holds must be committed. Undefined when that can't be now: not durable yet, damaged, the active segment
+   * among them, or no segment borders at all. Nothing changes before `commit`.
+   */
+  rewriteSegments(range: SegmentRange): Promise<SegmentRewriter | undefined>
+  /**
+   * Every tombstone and transaction marker below it may be gone from this replica: a follower whose log ends below its
+   * leader's must be installed anew (law R10). 0 where none was removed.
+   */
+  readonly tombstonesRemovedBelow: Offset
   /** The segment list, oldest first, for retention, DescribeLogDirs and dumps. The last one is active. */
   segments(): readonly SegmentInfo[]
 
   /** Opaque, recomputable state as of a position, kept beside the log (producer state): see `Snapshots`. */
   readonly snapshots: Snapshots
+}
+
+export interface SegmentRange {
+  readonly from: Offset
+  /** Exclusive. */
+  readonly to: Offset
+}
+
+/** Calls are done one after the other. Fails with StoreError `storage-full`, `corrupt` (the disk failed), `closed`. */
+export interface SegmentRewriter {
+  /**
+   * Whole batches, the first at the range's start, each at the end of the last: no offset is left out (see `fillerBatch`).
+   * The bytes must not change until it resolves.
+   */
+  write(batches: Uint8Array): Promise<void>
+  /**
+   * Once the range is written up to its end: durable and in place when it resolves to true. False when the segments were
+   * changed meanwhile, by a truncation or a log start or somebody else who rewrote them; then nothing has changed.
+   */
+  commit(options: { readonly tombstonesRemovedBelow: Offset }): Promise<boolean>
+  /** To be called unless `commit` was. */
+  abandon(): Promise<void>
 }
 
 export interface Damage {

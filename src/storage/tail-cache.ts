@@ -173,6 +173,16 @@ export class LogTail {
     this.#heldFrom = 0
   }
 
+  /** What is below `offset` is in a file, and there it is not the same any more: clean chunks that begin below it go. */
+  forget(offset: Offset): void {
+    for (let i = this.#from; i < this.#heldFrom; i = Math.max(i + 1, this.#from)) {
+      const chunk = this.#chunks[i]!
+      if (chunk.base >= offset) return
+      this.#cache.drop(chunk)
+      this.evictTo(chunk)
+    }
+  }
+
   /** `chunk`, the oldest one, went. */
   evictTo(chunk: Chunk): void {
     while (this.#from < this.#chunks.length && this.#chunks[this.#from]!.end <= chunk.end) {

@@ -23,6 +23,8 @@ test(`storage keeps what it reported durable, ${SEEDS} seeds`, async () => {
     'epoch',
     'log-start',
     'install',
+    'rewrite',
+    'rewrite void',
     'drop',
     'hard-state',
     'snapshot found',

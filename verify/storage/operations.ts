@@ -5,6 +5,7 @@ import type { Prng } from '../../src/env/sim/prng.ts'
 import {
   DESCRIPTOR_BYTES_MAX,
   StoreError,
+  type SegmentRange,
   type Store,
   type StoredBytes,
   type StoredLog,
@@ -12,7 +13,7 @@ import {
 import { makeBatches } from './batches.ts'
 import { expect, FuzzFailure } from './check.ts'
 import { EMPTY, holds, lastEpoch, LogModel, type Image, type StoreModel } from './model.ts'
-import { pickLogConfig, type Plan } from './plan.ts'
+import { pickLogConfig, type Feature, type Plan } from './plan.ts'
 
 /** One life of the store, as the operations see it. */
 export interface Life {
@@ -302,9 +303,75 @@ export const latestSnapshot: Operation = (life, log, model) => {
   )
 }
 
+/**
+ * Writes sealed segments anew, as one, with what they hold: the log is the same afterwards, and at every moment of it. Goes
+ * on while other things happen to the log.
+ */
+export const rewrite: Operation = (life, log) => {
+  const { chance } = life
+  const sealed = log
+    .segments()
+    .slice(0, -1)
+    .filter((segment) => segment.baseOffset >= log.logStart)
+  if (sealed.length === 0) return
+  const first = chance.below(sealed.length)
+  const chosen = sealed.slice(first, first + chance.between(1, 4))
+  const range = { from: chosen[0]!.baseOffset, to: chosen.at(-1)!.endOffset }
+  life.watch(rewriteRange(life, log, range))
+}
+
+async function rewriteRange(life: Life, log: StoredLog, range: SegmentRange): Promise<void> {
+  const gone = (error: unknown): undefined => {
+    const codes = ['closed', 'offset-out-of-range', 'storage-full']
+    const known = error instanceof StoreError && codes.includes(error.code)
+    // A disk that fails a write of what does not count yet is no reason to stop.
+    expect(known || String(error).includes('EIO (injected)'), `rewrite: ${String(error)}`)
+    return undefined
+  }
+  const rewriter = await log.rewriteSegments(range).catch(gone)
+  if (rewriter === undefined) return
+  try {
+    for (let from = range.from; from < range.to;) {
+      const maxBytes = life.chance.pick([1, 2_000])
+      const read = await log.read({ from, below: range.to, maxBytes })
+      // A truncation may have left less of it.
+      if (read.bytes === 0) break
+      await rewriter.write(Buffer.concat(read.chunks))
+      from = read.next
+      if (from < range.to) continue
+      const counts = await rewriter.commit({ tombstonesRemovedBelow: asOffset(0) })
+      life.note(`rewrite ${log.id} ${range.from}..${range.to} ${counts ? 'counts' : 'is void'}`)
+      count(life, counts ? 'rewrite' : 'rewrite void')
+    }
+  } catch (error) {
+    // What replaced a batch meanwhile may be longer, or of another epoch.
+    const overtaken = error instanceof Error && error.name === 'AssertionError'
+    if (!overtaken) gone(error)
+  } finally {
+    await rewriter.abandon().catch(gone)
+  }
+}
+
 export const configure: Operation = (life, log) => {
   log.configure(pickLogConfig(life.chance))
 }
+
+/** How often each comes, and which feature it belongs to. */
+export const WEIGHTED: readonly (readonly [number, Operation, Feature?])[] = [
+  [10, append(false)],
+  [4, append(true), 'large'],
+  [1, startEpoch],
+  [2, truncate, 'truncate'],
+  [1, advanceLogStart, 'log-start'],
+  [0.7, install, 'install'],
+  [1, saveHardState, 'hard-state'],
+  [0.7, drop, 'drop'],
+  [4, read, 'reads'],
+  [1, saveSnapshot, 'snapshots'],
+  [1, latestSnapshot, 'snapshots'],
+  [1, rewrite, 'rewrite'],
+  [0.3, configure],
+]
 
 function count(life: Life, what: string): void {
   life.counts.set(what, (life.counts.get(what) ?? 0) + 1)

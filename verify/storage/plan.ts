@@ -11,6 +11,7 @@ export const FEATURES = [
   'drop',
   'log-start',
   'install',
+  'rewrite',
   'hard-state',
   'snapshots',
   'reads',

@@ -292,21 +292,9 @@ class FuzzRun {
   }
 
   #pickOperation(life: Life): Operation {
-    const weighted: [number, Operation, Feature?][] = [
-      [10, operations.append(false)],
-      [4, operations.append(true), 'large'],
-      [1, operations.startEpoch],
-      [2, operations.truncate, 'truncate'],
-      [1, operations.advanceLogStart, 'log-start'],
-      [0.7, operations.install, 'install'],
-      [1, operations.saveHardState, 'hard-state'],
-      [0.7, operations.drop, 'drop'],
-      [4, operations.read, 'reads'],
-      [1, operations.saveSnapshot, 'snapshots'],
-      [1, operations.latestSnapshot, 'snapshots'],
-      [0.3, operations.configure],
-    ]
-    const usable = weighted.filter(([, , feature]) => feature === undefined || this.#on(feature))
+    const usable = operations.WEIGHTED.filter(
+      ([, , feature]) => feature === undefined || this.#on(feature),
+    )
     let draw = life.chance.float() * usable.reduce((sum, [weight]) => sum + weight, 0)
     for (const [weight, operation] of usable) {
       draw -= weight

@@ -40,6 +40,7 @@ const throwing = {
 
 export class ReplicatedLogDouble implements ReplicatedLog {
   readonly id: LogId
+  voters: readonly NodeId[] = [asNodeId(1)]
   /** True: every append commits in a later microtask. False: the test calls `commit`. */
   autoCommit = true
   /** While set, appends are refused so. */
@@ -195,6 +196,11 @@ export class ReplicatedLogDouble implements ReplicatedLog {
 
   read(request: ReadRequest): StoredBytes {
     return this.#log.read(request)
+  }
+
+  /** It has no sealed segments. */
+  rewriteSegments(): Promise<undefined> {
+    return Promise.resolve(undefined)
   }
 
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined> {

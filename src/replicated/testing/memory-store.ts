@@ -181,6 +181,7 @@ export class MemoryStoredLog implements StoredLog {
   install(to: InstallPoint): void {
     this.#keepDurable()
     this.#log.install(to)
+    this.tombstonesRemovedBelow = to.tombstonesRemovedBelow ?? asOffset(0)
     this.#damage = undefined
     this.durable = { epoch: NO_EPOCH, offset: asOffset(0) }
     this.#store.accepted()
@@ -217,6 +218,12 @@ export class MemoryStoredLog implements StoredLog {
     assert(this.#repairedTo <= damage.to, `repair beyond ${damage.to}`)
     if (this.#repairedTo === damage.to) this.#damage = undefined
     return this.#repairedTo
+  }
+
+  tombstonesRemovedBelow = asOffset(0)
+
+  rewriteSegments(): Promise<undefined> {
+    return Promise.resolve(undefined)
   }
 
   onDurable(listener: (durable: Position) => void): void {

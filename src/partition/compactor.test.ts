@@ -1,0 +1,110 @@
+// When a replica is compacted: once enough of it is new, on from where memory ended, and without tombstones that another
+// voter may not have.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, asOffset, type NodeId, type Offset } from '../base/brand.ts'
+import type { StoredLog } from '../storage/store.ts'
+import type { CompactionResult } from './compaction.ts'
+import { Compactor } from './compactor.ts'
+import { append, COMPACTION_NOW, Machine, seal, value } from './testing/compactable.ts'
+
+const CONFIG = {
+  'delete.retention.ms': 1000,
+  'min.cleanable.dirty.ratio': 0.5,
+  'segment.bytes': 600,
+} as const
+
+interface Rig {
+  readonly machine: Machine
+  readonly log: StoredLog
+  readonly replica: { highWatermark: Offset; voters: readonly NodeId[] }
+  readonly compactor: Compactor
+  run(): Promise<CompactionResult | undefined>
+}
+
+async function rig(): Promise<Rig> {
+  const machine = new Machine()
+  const log = await machine.open()
+  const replica = {
+    highWatermark: asOffset(0),
+    voters: [asNodeId(1)],
+    get logStart() {
+      return log.logStart
+    },
+    segments: () => log.segments(),
+    read: log.read.bind(log),
+    rewriteSegments: log.rewriteSegments.bind(log),
+  }
+  const nothing = (): void => {}
+  const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+  const compactor = new Compactor(replica, {
+    clock: { nowMs: () => COMPACTION_NOW, monotonicMs: () => 0 },
+    log: { ...logger, child: () => ({ ...logger, child: () => assert.fail() }) },
+  })
+  const run = () => machine.do(compactor.run(CONFIG, () => Promise.resolve()))
+  return { machine, log, replica, compactor, run }
+}
+
+async function write({ machine, log, replica }: Rig, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) append(log, [{ key: `k${i % 3}`, value: value(i) }])
+  await seal(machine, log)
+  replica.highWatermark = log.end.offset
+}
+
+test('it waits until enough of the sealed segments is new, and below the commit', async () => {
+  const world = await rig()
+  await write(world, 20)
+  const { replica } = world
+  replica.highWatermark = asOffset(0)
+  assert.equal(await world.run(), undefined)
+  replica.highWatermark = world.log.end.offset
+  assert.equal((await world.run())?.kind, 'compacted')
+  assert.equal(await world.run(), undefined)
+  await write(world, 20)
+  assert.equal((await world.run())?.kind, 'compacted')
+})
+
+test('less than half of it new is not enough', async () => {
+  const world = await rig()
+  // Distinct keys: nothing gets smaller.
+  for (let i = 0; i < 40; i++) append(world.log, [{ key: `unique ${i}`, value: value(i) }])
+  await seal(world.machine, world.log)
+  world.replica.highWatermark = world.log.end.offset
+  assert.equal((await world.run())?.kind, 'compacted')
+  await write(world, 3)
+  assert.equal(await world.run(), undefined)
+})
+
+test('a log that was cut back below what was compacted counts as new', async () => {
+  const world = await rig()
+  await write(world, 20)
+  assert.equal((await world.run())?.kind, 'compacted')
+  world.compactor.onTruncated(world.log.end.offset)
+  assert.equal(await world.run(), undefined)
+  world.compactor.onTruncated(asOffset(3))
+  assert.equal((await world.run())?.kind, 'compacted')
+})
+
+test('one that is cut back meanwhile is not replaced any more', async () => {
+  const world = await rig()
+  await write(world, 20)
+  const { machine, compactor } = world
+  let reads = 0
+  const running = compactor.run(CONFIG, async () => {
+    if (++reads === 1) compactor.onTruncated(asOffset(0))
+  })
+  assert.equal((await machine.do(running))?.kind, 'interrupted')
+})
+
+test('tombstones go only where no other voter may lack them', async () => {
+  for (const others of [true, false]) {
+    const world = await rig()
+    if (others) world.replica.voters = [asNodeId(1), asNodeId(2)]
+    append(world.log, [{ key: 'k0', value: null, timestampMs: 1 }])
+    append(world.log, [{ key: 'gone', value: null, timestampMs: 1 }])
+    await write(world, 6)
+    assert.equal((await world.run())?.kind, 'compacted')
+    assert.equal(world.log.tombstonesRemovedBelow, others ? 0 : 2)
+  }
+})

@@ -1,0 +1,80 @@
+// When a partition's log is compacted, and from where on. Each replica compacts its own copy, whoever leads: what is gone was
+// outlived on all of them. A tombstone is another matter: a follower that has not got it yet would keep the value for ever
+// (law R10), so tombstones go only where there is no other voter.
+
+import type { TopicConfigs } from '../base/config/topic-configs.ts'
+import { asOffset, type Offset } from '../base/brand.ts'
+import type { Env } from '../env/env.ts'
+import type { ReplicatedLog } from '../replicated/replicated-log.ts'
+import { compactOnce, type CompactableLog, type CompactionResult } from './compaction.ts'
+
+/** What a compactor must know of a replica. */
+type Replica = CompactableLog & Pick<ReplicatedLog, 'highWatermark' | 'voters'>
+
+export class Compactor {
+  readonly #log: Replica
+  readonly #env: Pick<Env, 'clock' | 'log'>
+  /** Sealed segments below it were compacted by this process. */
+  #cleanedTo = asOffset(0)
+  /** Memory did not suffice for all keys: the next run looks at those from here on. */
+  #resumeFrom: Offset | undefined
+  /** Grows when something below `#cleanedTo` may have changed. */
+  #resets = 0
+
+  constructor(log: Replica, env: Pick<Env, 'clock' | 'log'>) {
+    this.#log = log
+    this.#env = env
+  }
+
+  onTruncated(offset: Offset): void {
+    if (offset >= this.#cleanedTo && offset >= this.#log.highWatermark) return
+    this.#cleanedTo = asOffset(0)
+    this.#resumeFrom = undefined
+    this.#resets++
+  }
+
+  /** Undefined when not enough is new (min.cleanable.dirty.ratio). `pause` sets the pace. */
+  async run(
+    config: Pick<
+      TopicConfigs,
+      'delete.retention.ms' | 'min.cleanable.dirty.ratio' | 'segment.bytes'
+    >,
+    pause: () => Promise<void>,
+  ): Promise<CompactionResult | undefined> {
+    if (!this.#isDue(config['min.cleanable.dirty.ratio'])) return undefined
+    const log = this.#log
+    const resets = this.#resets
+    const result = await compactOnce(log, {
+      upTo: log.highWatermark,
+      now: this.#env.clock.nowMs(),
+      deleteRetentionMs: config['delete.retention.ms'],
+      segmentBytes: config['segment.bytes'],
+      ...(this.#resumeFrom === undefined ? {} : { dirtyFrom: this.#resumeFrom }),
+      ...(log.voters.length === 1 ? {} : { tombstonesUpTo: asOffset(0) }),
+      pause,
+      isCurrent: () => this.#resets === resets,
+    })
+    if (this.#resets !== resets) return result
+    if (result.kind === 'compacted') {
+      const { cleanedTo, sealedTo, ...totals } = result
+      this.#resumeFrom = cleanedTo < sealedTo ? cleanedTo : undefined
+      if (this.#resumeFrom === undefined) this.#cleanedTo = sealedTo
+      this.#env.log.info('a log was compacted', { upTo: cleanedTo, ...totals })
+    } else if (result.kind === 'interrupted') {
+      this.#env.log.debug('a compaction was interrupted', { why: result.why })
+    }
+    return result
+  }
+
+  #isDue(ratioMin: number): boolean {
+    if (this.#resumeFrom !== undefined) return true
+    let bytes = 0
+    let dirty = 0
+    for (const segment of this.#log.segments().slice(0, -1)) {
+      if (segment.endOffset > this.#log.highWatermark) break
+      bytes += segment.bytes
+      if (segment.endOffset > this.#cleanedTo) dirty += segment.bytes
+    }
+    return dirty > 0 && dirty >= bytes * ratioMin
+  }
+}
