@@ -28,6 +28,7 @@ const programs = {
   compat: 'test/compat/run.ts',
   'complete-lock': 'tools/complete-lock.ts',
   docs: 'tools/docs.ts',
+  failures: 'verify/cluster/run.ts',
   fuzz: 'verify/storage/fuzz.ts',
   kill: 'verify/kill/run.ts',
   'lint-config': 'tools/lint-config.ts',
@@ -36,7 +37,7 @@ const programs = {
   sim: 'verify/sim/main.ts',
 }
 
-const builtFirst = ['bench', 'compat', 'kill']
+const builtFirst = ['bench', 'compat', 'failures', 'kill']
 
 const tasks = {
   start(args) {

@@ -18,9 +18,18 @@ const here = import.meta.dirname
 export const cacheDirectory = path.resolve(here, '../../.cache/compat')
 export const kafkaLibraries = path.join(cacheDirectory, 'kafka')
 const systemPython = '/usr/bin/python3'
+const newestDirectory = path.join(cacheDirectory, 'confluent-newest')
+/** A Python with the newest confluent_kafka, which brings the newest librdkafka. */
+export const newestConfluent = path.join(newestDirectory, 'bin/python3')
 
 /** What a suite may need. */
-export type Need = 'kcat' | 'confluent' | 'kafka-python' | 'java' | 'librdkafka-dev'
+export type Need =
+  | 'kcat'
+  | 'confluent'
+  | 'confluent-newest'
+  | 'kafka-python'
+  | 'java'
+  | 'librdkafka-dev'
 
 /** Returns undefined when the need is met, else why it can't be. */
 export async function provide(need: Need): Promise<string | undefined> {
@@ -32,6 +41,8 @@ export async function provide(need: Need): Promise<string | undefined> {
         () => works(systemPython, ['-c', 'import confluent_kafka']),
         ['python3-confluent-kafka'],
       )
+    case 'confluent-newest':
+      return provideNewestConfluent()
     case 'kafka-python':
       return orInstall(
         () => works(systemPython, ['-c', 'import kafka, snappy, lz4.frame, zstandard']),
@@ -74,6 +85,22 @@ async function orInstall(
     return `no ${packages[0]}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`
   }
   return (await there()) ? undefined : `no ${packages[0]}: apt-get could not install it`
+}
+
+/** From PyPI, into an environment of its own. */
+async function provideNewestConfluent(): Promise<string | undefined> {
+  const there = () => works(newestConfluent, ['-c', 'import confluent_kafka'])
+  if (await there()) return undefined
+  const noVenv = await orInstall(
+    () => works(systemPython, ['-c', 'import ensurepip, venv']),
+    ['python3-venv'],
+  )
+  if (noVenv !== undefined) return noVenv
+  rmSync(newestDirectory, { recursive: true, force: true })
+  await run(systemPython, ['-m', 'venv', newestDirectory])
+  const install = ['-m', 'pip', 'install', '--quiet', 'confluent-kafka']
+  await run(newestConfluent, install, { timeoutMs: 240_000 })
+  return (await there()) ? undefined : 'no newest confluent_kafka: pip could not install it'
 }
 
 const aptOptions = { timeoutMs: 240_000, env: { DEBIAN_FRONTEND: 'noninteractive' } }

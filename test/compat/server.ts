@@ -40,6 +40,10 @@ export interface ServerOptions {
   readonly port: number
   /** Further settings: lines of server.properties for Kafka, flags for Chronik. */
   readonly settings?: readonly string[]
+  /** Default 1. */
+  readonly nodeId?: number
+  /** Chronik's, for HTTP. Default: the next one. */
+  readonly httpPort?: number
 }
 
 const repository = path.resolve(import.meta.dirname, '../..')
@@ -93,6 +97,10 @@ abstract class ProcessServer {
     return performance.now() - startedMs
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.child?.kill(name)
+  }
+
   async kill(): Promise<void> {
     const child = this.child
     if (child === undefined) return
@@ -124,7 +132,7 @@ export class ChronikServer extends ProcessServer implements Server {
     const args = [
       'start',
       '--node-id',
-      '1',
+      String(this.options.nodeId ?? 1),
       '--data-dir',
       path.join(this.options.directory, 'data'),
     ]
@@ -132,7 +140,7 @@ export class ChronikServer extends ProcessServer implements Server {
       '--kafka',
       this.bootstrap,
       '--http',
-      `127.0.0.1:${this.port + 1}`,
+      `127.0.0.1:${this.options.httpPort ?? this.port + 1}`,
       ...(this.options.settings ?? []),
     )
     // Another program can take its place, such as the `chronik` of an installed package.
