@@ -17,6 +17,7 @@ import { Deadlines } from './deadlines.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { LeaderBalance } from './leader-balance.ts'
 import { Partitions } from './partitions.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { QuietLog } from './quiet-log.ts'
@@ -56,6 +57,7 @@ export class Broker {
   readonly #services: Services
   readonly #listeners: readonly ClientListener[]
   readonly #housekeeping: Housekeeping
+  readonly #balance: LeaderBalance
   readonly #budget: RequestBudget
 
   constructor(options: BrokerOptions) {
@@ -80,6 +82,7 @@ export class Broker {
       }),
       producerIds: new ProducerIds(controller),
     }
+    this.#balance = new LeaderBalance({ env, host, metadata: controller })
     this.#housekeeping = new Housekeeping(this.#services)
     this.#budget = new RequestBudget({ bytesMax: config['chronik.inflight.bytes.max'] })
     const dispatcher = new Dispatcher({ apis: servedApis(this.#services), log: env.log })
@@ -110,6 +113,7 @@ export class Broker {
   async open(): Promise<void> {
     await this.partitions.start()
     this.#housekeeping.start()
+    this.#balance.start()
   }
 
   /**
@@ -154,6 +158,7 @@ export class Broker {
     // Long polls end with what there is.
     this.#services.longPolls.expire()
     await Promise.all(closing)
+    this.#balance.close()
     this.#housekeeping.close()
     this.#services.deadlines.close()
     this.#services.longPolls.close()

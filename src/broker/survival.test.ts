@@ -13,7 +13,8 @@ import { Simulation } from '../env/sim/simulation.ts'
 import { APIS } from '../protocol/apis.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
-import { DEFAULT_TIMING, MultiRaft } from '../multiraft/multiraft.ts'
+import { MultiRaft } from '../multiraft/multiraft.ts'
+import { DEFAULT_TIMING } from '../multiraft/options.ts'
 import { RaftLogHost } from '../replicated/raft-log-host.ts'
 import { openStore } from '../storage/open-store.ts'
 import { Broker } from './broker.ts'
@@ -59,6 +60,8 @@ async function startNode(env: Env): Promise<void> {
     nodeId,
     directoryId: store.directoryId,
     rack: null,
+    raft: null,
+    http: null,
     listeners: [listener],
   })
   broker.serve()

@@ -28,6 +28,7 @@ const NAMES: Readonly<Record<CommandName, true>> = {
   incrementalAlterConfigs: true,
   allocateProducerIds: true,
   registerBroker: true,
+  setDraining: true,
 }
 
 export function encodeCall({ name, args }: CommandCall): Uint8Array {

@@ -117,6 +117,10 @@ export class ClusterController implements MetadataView {
     return this.#run('registerBroker', args)
   }
 
+  setDraining(...args: Args<'setDraining'>): Promise<Result<'setDraining'>> {
+    return this.#run('setDraining', args)
+  }
+
   async #run<Name extends CommandName>(name: Name, args: Args<Name>): Promise<Result<Name>> {
     const untilMs = this.#env.clock.monotonicMs() + LEADER_WAIT_MS_MAX
     for (;;) {

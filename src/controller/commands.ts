@@ -1,6 +1,7 @@
 // What the controller can be told to do, and what it answers: the shapes of Kafka's requests without their versions. Every
 // answer carries a Kafka error code (0: done and committed) and a sentence for people.
 
+import type { NodeId } from '../base/brand.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { BrokerImage } from './metadata-image.ts'
 
@@ -131,4 +132,6 @@ export interface ControllerCommands {
   ): Promise<AlterConfigsResult[]>
   allocateProducerIds(): Promise<ProducerIdBlock>
   registerBroker(registration: BrokerImage): Promise<CommandResult>
+  /** Whether the node is to lead nothing. BROKER_NOT_AVAILABLE: there is no such node. */
+  setDraining(nodeId: NodeId, draining: boolean): Promise<CommandResult>
 }

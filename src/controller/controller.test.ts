@@ -347,6 +347,8 @@ test('brokers register once per change', async () => {
     nodeId: asNodeId(1),
     directoryId: '',
     rack: null,
+    raft: null,
+    http: null,
     listeners: [
       { name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 'PLAINTEXT' },
     ],
@@ -417,6 +419,8 @@ test('records of every kind come back as they were, and a later kind is refused'
         nodeId: fc.nat(9).map(asNodeId),
         directoryId: text,
         rack: fc.option(text),
+        raft: fc.option(text),
+        http: fc.option(text),
         listeners: fc.array(listener, { maxLength: 2 }),
       }),
     }),
@@ -443,12 +447,32 @@ test('records of every kind come back as they were, and a later kind is refused'
     }),
     fc.record({ type: fc.constant('producerIds' as const), next: fc.maxSafeInteger() }),
     fc.record({ type: fc.constant('feature' as const), name: text, level: fc.nat(99) }),
+    fc.record({
+      type: fc.constant('draining' as const),
+      nodeId: fc.nat(9).map(asNodeId),
+      draining: fc.boolean(),
+    }),
   )
   fc.assert(
     fc.property(record, (one) => {
       assert.deepEqual(decodeMetadataRecord(encodeMetadataRecord(one)), structuredClone(one))
     }),
   )
+  const before = encodeMetadataRecord({
+    type: 'broker',
+    broker: {
+      nodeId: asNodeId(7),
+      directoryId: 'd',
+      rack: 'r',
+      listeners: [],
+      raft: null,
+      http: null,
+    },
+  })
+  // As it was written before brokers told these addresses: version 0, without the two last fields.
+  const old = Uint8Array.from([...before.subarray(0, -3), before.at(-1)!])
+  old[3] = 0
+  assert.deepEqual(decodeMetadataRecord(old), decodeMetadataRecord(before))
   assert.throws(() => decodeMetadataRecord(Uint8Array.of(0, 99, 0, 0)), /later version/)
   assert.throws(() => decodeMetadataRecord(Uint8Array.of(0, 1, 0, 1, 0)), /version 1/)
 })

@@ -305,6 +305,20 @@ export class Controller implements MetadataView {
     return outcome.kind === 'done' ? outcome.response : notDone(outcome)
   }
 
+  async setDraining(nodeId: NodeId, draining: boolean): Promise<CommandResult> {
+    const outcome = await this.#machine.submit<CommandResult>((state) => {
+      if (!state.brokers.has(String(nodeId))) {
+        return {
+          changes: [],
+          response: failed('BROKER_NOT_AVAILABLE', `There is no node ${nodeId}.`),
+        }
+      }
+      const same = state.draining.has(nodeId) === draining
+      return { changes: same ? [] : [{ type: 'draining', nodeId, draining }], response: DONE }
+    })
+    return outcome.kind === 'done' ? outcome.response : notDone(outcome)
+  }
+
   #submit<Response>(
     validateOnly: boolean,
     decide: (state: MetadataState) => Decision<MetadataRecord, Response>,
@@ -385,7 +399,8 @@ function otherDirectory({ nodeId, directoryId }: BrokerImage): string {
 }
 
 /** With the fields in one order, so that equal registrations compare equal. */
-function canonical({ nodeId, directoryId, rack, listeners }: BrokerImage): BrokerImage {
+function canonical(broker: BrokerImage): BrokerImage {
+  const { nodeId, directoryId, rack, listeners, raft, http } = broker
   return {
     nodeId,
     directoryId,
@@ -396,6 +411,8 @@ function canonical({ nodeId, directoryId, rack, listeners }: BrokerImage): Broke
       port,
       securityProtocol,
     })),
+    raft,
+    http,
   }
 }
 

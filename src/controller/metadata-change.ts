@@ -11,6 +11,7 @@ export function changeOf(
 ): MetadataChange {
   const touched = new Set<string>()
   let brokersChanged = false
+  let drainingChanged = false
   let brokerConfigsChanged = false
   for (const record of records) {
     switch (record.type) {
@@ -24,6 +25,9 @@ export function changeOf(
         break
       case 'broker':
         brokersChanged = true
+        break
+      case 'draining':
+        drainingChanged = true
         break
       case 'brokerConfig':
         brokerConfigsChanged = true
@@ -53,6 +57,7 @@ export function changeOf(
     topicsDeleted,
     topicsChanged,
     brokersChanged,
+    drainingChanged,
     brokerConfigsChanged,
   }
 }

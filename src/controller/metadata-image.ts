@@ -15,6 +15,8 @@ export interface MetadataImage {
   /** Dynamic broker configs: by node id as text, or '' for the default of all brokers. */
   readonly brokerConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly features: ReadonlyMap<string, number>
+  /** Nodes that are to lead nothing, until they are told otherwise. */
+  readonly draining: ReadonlySet<NodeId>
   /** Of all topics. */
   readonly partitionCount: number
   /** The first producer id that no block has been given from. */
@@ -47,6 +49,10 @@ export interface BrokerImage {
   readonly rack: string | null
   /** As advertised to clients. */
   readonly listeners: readonly BrokerListener[]
+  /** Where its peers reach it, `host:port`; null: not a node of a cluster, or not told. */
+  readonly raft: string | null
+  /** Where operators reach it, `host:port`; null: HTTP is off, or not told. */
+  readonly http: string | null
 }
 
 export interface BrokerListener {
@@ -68,6 +74,7 @@ export interface MetadataChange {
   /** Dynamic broker configs changed: the configs in force of any topic may have. */
   readonly brokerConfigsChanged: boolean
   readonly brokersChanged: boolean
+  readonly drainingChanged: boolean
 }
 
 /** Names the replicated log of a partition. */

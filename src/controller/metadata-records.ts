@@ -51,6 +51,8 @@ export type MetadataRecord =
     }
   /** All ids below it have been given away. */
   | { readonly type: 'producerIds'; readonly next: number }
+  /** An operator's intent: the node is to lead nothing. */
+  | { readonly type: 'draining'; readonly nodeId: NodeId; readonly draining: boolean }
   | { readonly type: 'feature'; readonly name: string; readonly level: number }
 
 /** Of one record. The codec takes only so many array elements; a topic with more partitions takes several records. */
@@ -85,7 +87,7 @@ const clusterRecord = versioned({
 
 const brokerRecord = versioned({
   name: 'BrokerRecord',
-  versions: [0, 0],
+  versions: [0, 1],
   flexibleSince: 0,
   fields: [
     field('nodeId', int32),
@@ -102,6 +104,8 @@ const brokerRecord = versioned({
         ]),
       ),
     ),
+    field('raft', nullable(string), { since: 1, default: null }),
+    field('http', nullable(string), { since: 1, default: null }),
   ],
 })
 
@@ -152,6 +156,13 @@ const producerIdsRecord = versioned({
   fields: [field('next', int64)],
 })
 
+const drainingRecord = versioned({
+  name: 'DrainingRecord',
+  versions: [0, 0],
+  flexibleSince: 0,
+  fields: [field('nodeId', int32), field('draining', bool)],
+})
+
 const featureRecord = versioned({
   name: 'FeatureRecord',
   versions: [0, 0],
@@ -170,6 +181,7 @@ const TYPE_IDS = {
   brokerConfig: 7,
   producerIds: 8,
   feature: 9,
+  draining: 10,
 } as const satisfies { readonly [K in MetadataRecord['type']]: number }
 
 const TYPE_BYTES = 2
@@ -187,7 +199,7 @@ function encodeBody(record: MetadataRecord): Uint8Array {
     case 'cluster':
       return encodeVersioned(clusterRecord, 0, record)
     case 'broker':
-      return encodeVersioned(brokerRecord, 0, record.broker)
+      return encodeVersioned(brokerRecord, 1, record.broker)
     case 'topic':
       return encodeVersioned(topicRecord, 0, record)
     case 'partitions':
@@ -200,6 +212,8 @@ function encodeBody(record: MetadataRecord): Uint8Array {
       return encodeVersioned(brokerConfigRecord, 0, record)
     case 'producerIds':
       return encodeVersioned(producerIdsRecord, 0, record)
+    case 'draining':
+      return encodeVersioned(drainingRecord, 0, record)
     case 'feature':
       return encodeVersioned(featureRecord, 0, record)
   }
@@ -234,6 +248,10 @@ export function decodeMetadataRecord(value: Uint8Array | null): MetadataRecord {
       return { type: 'brokerConfig', ...read(brokerConfigRecord) }
     case TYPE_IDS.producerIds:
       return { type: 'producerIds', ...read(producerIdsRecord) }
+    case TYPE_IDS.draining: {
+      const { nodeId, draining } = read(drainingRecord)
+      return { type: 'draining', nodeId: asNodeId(nodeId), draining }
+    }
     case TYPE_IDS.feature:
       return { type: 'feature', ...read(featureRecord) }
     default:

@@ -27,6 +27,7 @@ export const EMPTY_METADATA: MetadataState = {
   brokers: PersistentMap.empty(),
   brokerConfigs: PersistentMap.empty(),
   features: PersistentMap.empty(),
+  draining: new Set(),
   namesByCollision: PersistentMap.empty(),
   partitionCount: 0,
   nextProducerId: 0,
@@ -84,6 +85,12 @@ export function applyRecord(state: MetadataState, record: MetadataRecord): Metad
     case 'producerIds':
       assert(record.next > state.nextProducerId, `producer ids from ${record.next} given again`)
       return { ...state, nextProducerId: record.next }
+    case 'draining': {
+      const draining = new Set(state.draining)
+      if (record.draining) draining.add(record.nodeId)
+      else draining.delete(record.nodeId)
+      return { ...state, draining }
+    }
     case 'feature':
       return { ...state, features: state.features.with(record.name, record.level) }
   }

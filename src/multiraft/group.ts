@@ -247,6 +247,22 @@ export class RaftGroup {
     return lagging
   }
 
+  /** Leader only: the voter acknowledged in this epoch, and holds all, or did no longer ago than that. */
+  isCaughtUp(node: NodeId, lagMsMax: number): boolean {
+    const progress = this.#raft.followers.get(node)
+    if (progress === undefined || !progress.answered || progress.suspect) return false
+    const caughtUp = comparePositions(progress.match, this.#raft.end) >= 0
+    return this.#lags.inSync(node, { caughtUp, nowMs: this.#now(), lagMsMax })
+  }
+
+  /** Leader only: when the voter last held everything, by the monotonic clock; undefined where that is not known. */
+  caughtUpMs(node: NodeId): number | undefined {
+    const progress = this.#raft.followers.get(node)
+    if (progress === undefined || !this.#node.isUp(node)) return undefined
+    const caughtUp = comparePositions(progress.match, this.#raft.end) >= 0
+    return caughtUp ? this.#now() : this.#lags.caughtUpMs(node)
+  }
+
   /** Law R9: this leadership stood at some moment after the call. */
   async confirm(): Promise<boolean> {
     const raft = this.#raft

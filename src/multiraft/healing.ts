@@ -12,9 +12,8 @@ import { summarizeBatches } from '../records/batch-header.ts'
 import { StoreError, type StoredLog } from '../storage/store.ts'
 import type { Calls } from './calls.ts'
 import type { RaftGroup } from './group.ts'
+import { CallMethod } from './methods.ts'
 
-/** The method among the calls between nodes: never changed, never used again. */
-const FETCH_RANGE_METHOD = 2
 /** Of one answer; at least one batch comes, whatever its size. Small, since it shares the lane of the heartbeats. */
 const ANSWER_BYTES_MAX = 256 * 1024
 const CALL_MS_MAX = 5_000
@@ -46,7 +45,7 @@ export class Healing {
 
   constructor(options: HealingOptions) {
     this.#options = options
-    options.calls.handle(FETCH_RANGE_METHOD, (_from, body) => this.#serve(body))
+    options.calls.handle(CallMethod.FETCH_RANGE, (_from, body) => this.#serve(body))
   }
 
   /** The replica has damage: it is healed, however long that takes. Idempotent. */
@@ -108,7 +107,7 @@ export class Healing {
         const request = encodeRange({ group: group.id, from, to: damage.to })
         const bytes = await this.#options.calls.call(
           leader,
-          FETCH_RANGE_METHOD,
+          CallMethod.FETCH_RANGE,
           request,
           CALL_MS_MAX,
         )

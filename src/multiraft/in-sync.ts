@@ -39,6 +39,12 @@ export class FollowerLags {
     lag.seenMs = nowMs
   }
 
+  /** When it last held everything; undefined: not in this epoch, or not since it could not be reached. */
+  caughtUpMs(node: NodeId): number | undefined {
+    const caughtUpMs = this.#lags.get(node)?.caughtUpMs
+    return caughtUpMs === -Infinity ? undefined : caughtUpMs
+  }
+
   /** It can't be reached: what it held says nothing about when it is back. */
   down(node: NodeId): void {
     this.#lags.delete(node)

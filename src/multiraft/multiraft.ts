@@ -2,60 +2,30 @@
 // have something to send once a turn, and wakes those whose deadline has come.
 
 import { assert } from '../base/assert.ts'
-import { asLogId, type LeaderEpoch, type LogId, type NodeId } from '../base/brand.ts'
+import type { LeaderEpoch, LogId, NodeId } from '../base/brand.ts'
 import type { Clock, Env, Random, Timer } from '../env/env.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { Reader } from '../protocol/reader.ts'
 import { Writer } from '../protocol/writer.ts'
-import type { RaftTiming } from '../raft/raft.ts'
 import type { LogConfig, Store } from '../storage/store.ts'
 import { Calls } from './calls.ts'
 import { decodeDescriptor, encodeDescriptor, type GroupDescriptor } from './descriptor.ts'
 import { DiskReads } from './disk-reads.ts'
 import type { Formation } from './formation.ts'
+import { Fitness } from './fitness.ts'
 import { FrameKind } from './frames.ts'
 import { RaftGroup, type GroupListener } from './group.ts'
-import { decodeGroupMessage, encodeGroupMessage } from './group-codec.ts'
+import { decodeGroupMessage } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
-import type { GroupObserver } from './observer.ts'
 import { Healing } from './healing.ts'
-import { decodeLagging, encodeLagging, type LaggingByGroup, sameLagging } from './in-sync.ts'
+import { InSyncView } from './in-sync-view.ts'
+import { LeaderTransfers, type TransferOutcome } from './leader-transfers.ts'
 import { Liveness } from './liveness/liveness.ts'
-import { Transport, type Lane, type NodeIdentity, type PeerAddress } from './transport/transport.ts'
-
-export interface AloneOptions {
-  readonly env: Pick<Env, 'clock' | 'timers' | 'random' | 'host'> & Partial<Pick<Env, 'log'>>
-  readonly nodeId: NodeId
-  readonly store: Store
-  readonly timing: MultiRaftTiming
-  readonly observer?: GroupObserver
-}
-
-export interface MultiRaftOptions extends AloneOptions {
-  readonly env: Env
-  readonly cluster: {
-    readonly listen: { readonly host: string; readonly port: number }
-    /** The others. */
-    readonly peers: readonly PeerAddress[]
-    readonly secret?: Uint8Array
-  }
-}
-
-export interface MultiRaftTiming extends RaftTiming {
-  readonly heartbeatMs: number
-  /** Silence after which a node counts as gone. */
-  readonly electionTimeoutMs: number
-}
-
-export const DEFAULT_TIMING: MultiRaftTiming = {
-  heartbeatMs: 100,
-  electionTimeoutMs: 1000,
-  rankStepMs: 20,
-  retryMs: 100,
-  quorumMs: 1000,
-  deferMs: 200,
-  transferMs: 1000,
-}
+import type { GroupObserver } from './observer.ts'
+import type { AloneOptions, MultiRaftOptions, MultiRaftTiming } from './options.ts'
+import { QuorumDescriptions, type QuorumDescription } from './quorum.ts'
+import { Transport, type Lane, type NodeIdentity } from './transport/transport.ts'
+import { decodeHere, UnknownGroups } from './unknown-groups.ts'
 
 export interface GroupSpec {
   readonly id: LogId
@@ -66,12 +36,8 @@ export interface GroupSpec {
 
 /** How often groups with a deadline are looked at. */
 const TICK_MS = 10
-/** How often leaders look at which of their followers lag. */
-const WATCH_MS = 500
 /** Largest frame: a message of one huge batch and its head. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024
-/** Groups that peers asked for and that are not here (yet). */
-const WANTED_MAX = 20_000
 
 export class MultiRaft implements GroupNode {
   readonly nodeId: NodeId
@@ -86,8 +52,11 @@ export class MultiRaft implements GroupNode {
   readonly #groups = new Map<LogId, RaftGroup>()
   readonly #dirty = new Set<RaftGroup>()
   readonly #restless = new Set<RaftGroup>()
-  /** Who asked for a group that is not here. */
-  readonly #wanted = new Map<LogId, Set<NodeId>>()
+  readonly #unknown = new UnknownGroups((to, frame) => this.send(to, 'control', frame))
+  readonly #transfers: LeaderTransfers
+  readonly #quorums: QuorumDescriptions
+  #inSync: InSyncView
+  #fitness: Fitness | undefined
   readonly #bootId: string
   #peerIds: readonly NodeId[] = []
   #transport: Transport | undefined
@@ -95,11 +64,6 @@ export class MultiRaft implements GroupNode {
   #pumping: Timer | undefined
   #ticking: Timer | undefined
   #formation: Formation | undefined
-  readonly #laggingAt = new Map<NodeId, LaggingByGroup>()
-  #lagging: LaggingByGroup = new Map()
-  #watching: Timer | undefined
-  /** `replica.lag.time.max.ms`. */
-  #lagMsMax = 30_000
   readonly #healing: Healing
   #closed = false
 
@@ -122,6 +86,17 @@ export class MultiRaft implements GroupNode {
       groupOf: (id) => this.#groups.get(id),
       isUp: (peer) => this.isUp(peer),
     })
+    this.#inSync = this.#inSyncWith([])
+    const { transferMs } = timing
+    const shared = { nodeId, clock: env.clock, timers: env.timers, calls: this.calls, transferMs }
+    const groups = {
+      get: (id: LogId) => this.#groups.get(id),
+      groups: () => this.#groups.values(),
+      leaderOf: (id: LogId) => this.leaderOf(id),
+      isFit: (peer: NodeId) => this.isFit(peer),
+    }
+    this.#transfers = new LeaderTransfers({ ...shared, ...groups })
+    this.#quorums = new QuorumDescriptions({ ...shared, ...groups })
   }
 
   /** A node by itself: every group has one voter, nothing listens. */
@@ -152,7 +127,7 @@ export class MultiRaft implements GroupNode {
         onClaim: (group, leader, epoch) => this.#groups.get(group)?.claimed(leader, epoch),
         onClaimGone: (group, leader) => this.#groups.get(group)?.claimGone(leader),
         onHigherEpoch: (group, epoch, from) => this.#groups.get(group)?.higherEpoch(from, epoch),
-        onStatus: () => undefined,
+        onStatus: (peer, status) => this.#fitness?.onStatus(peer, status),
         epochOf: (group) => this.#groups.get(group)?.vouchedEpoch,
       },
     })
@@ -179,8 +154,34 @@ export class MultiRaft implements GroupNode {
         },
       },
     })
+    this.#inSync = this.#inSyncWith(this.#peerIds)
+    this.#inSync.watch()
+    this.#fitness = this.#watchDisk(env)
     this.#liveness.start()
-    this.#watch()
+  }
+
+  #inSyncWith(peers: readonly NodeId[]): InSyncView {
+    return new InSyncView({
+      nodeId: this.nodeId,
+      timers: this.#env.timers,
+      groups: this.#groups,
+      peers,
+      isUp: (node) => this.isUp(node),
+      leaderOf: (id) => this.leaderOf(id)?.nodeId,
+      send: (to, frame) => this.send(to, 'control', frame),
+    })
+  }
+
+  #watchDisk({ clock, timers }: Env): Fitness {
+    const fitness = new Fitness({
+      clock,
+      timers,
+      flush: () => this.store.flush(),
+      onChecked: (fit) => this.#fitnessChecked(fit),
+      say: (status) => this.#liveness?.setStatus(status),
+    })
+    fitness.start()
+    return fitness
   }
 
   // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,10 +222,11 @@ export class MultiRaft implements GroupNode {
     )
     const group: RaftGroup = new RaftGroup({ node: this, stored, descriptor, listenerOf })
     this.#groups.set(id, group)
+    if (this.#fitness?.fit === false) group.setFit(false)
     group.start()
     this.#liveness?.opened(id)
     await this.store.flush()
-    this.#tellHere(id)
+    this.#unknown.opened(id)
     return group
   }
 
@@ -314,46 +316,52 @@ export class MultiRaft implements GroupNode {
   }
 
   inSync(id: LogId, replicas: readonly NodeId[]): readonly NodeId[] {
-    const group = this.#groups.get(id)
-    const leader = this.leaderOf(id)?.nodeId
-    const lagging =
-      group?.raft.role === 'leader'
-        ? group.lagging(this.#lagMsMax)
-        : ((leader === undefined ? undefined : this.#laggingAt.get(leader)?.get(id)) ?? [])
-    return replicas.filter(
-      (node) => (node === this.nodeId || this.isUp(node)) && !lagging.includes(node),
-    )
+    return this.#inSync.inSync(id, replicas)
   }
 
   /** `replica.lag.time.max.ms`. */
   setLagMax(ms: number): void {
-    this.#lagMsMax = ms
+    this.#inSync.setLagMax(ms)
   }
 
-  #watch(): void {
-    this.#watching = this.#env.timers.after(WATCH_MS, () => this.#watch())
-    const lagging = new Map<LogId, readonly NodeId[]>()
-    for (const group of this.#groups.values()) {
-      if (group.raft.role !== 'leader') continue
-      const nodes = group.lagging(this.#lagMsMax)
-      if (nodes.length > 0) lagging.set(group.id, nodes)
-    }
-    if (sameLagging(lagging, this.#lagging)) return
-    this.#lagging = lagging
-    for (const node of this.#peerIds) this.#sayLagging(node)
+  /** As the leader knows it, wherever that is; undefined: it can't be asked. */
+  describeQuorum(id: LogId): Promise<QuorumDescription | undefined> {
+    return this.#quorums.describe(id)
   }
 
-  #sayLagging(to: NodeId): void {
-    const writer = new Writer(64)
-    writer.int8(FrameKind.LAGGING)
-    encodeLagging(writer, this.#lagging)
-    this.send(to, 'control', writer.finish())
+  // ── Leaderships ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Up, and its disk answers (law R8). */
+  isFit(node: NodeId): boolean {
+    if (node === this.nodeId) return this.#fitness?.fit ?? true
+    return this.isUp(node) && (this.#fitness?.isPeerFit(node) ?? true)
+  }
+
+  transferLeadership(group: LogId, to: NodeId): Promise<TransferOutcome> {
+    return this.#transfers.transfer(group, to)
+  }
+
+  /** Before a stop: others take over what this node leads, as far as they can within the time. */
+  async leave(withinMs: number): Promise<void> {
+    this.#fitness?.leave()
+    await this.#transfers.handOver({ withinMs })
+  }
+
+  /** Law R8: unfit, it does not campaign, and hands over as long as it leads anything. */
+  #fitnessChecked(fit: boolean): void {
+    for (const group of this.#groups.values()) group.setFit(fit)
+    if (!fit) void this.#transfers.handOver({ withinMs: this.timing.transferMs })
   }
 
   // ── The cluster ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get bootId(): string {
     return this.#bootId
+  }
+
+  /** Of the peer's process, while its connections stand. */
+  bootIdOf(peer: NodeId): string | undefined {
+    return this.#transport?.identityOf(peer)?.bootId
   }
 
   get transport(): Transport | undefined {
@@ -377,7 +385,9 @@ export class MultiRaft implements GroupNode {
     this.#closed = true
     this.#pumping?.cancel()
     this.#ticking?.cancel()
-    this.#watching?.cancel()
+    this.#inSync.close()
+    this.#fitness?.close()
+    this.#transfers.close()
     for (const id of [...this.#groups.keys()]) this.shut(id)
     this.calls.close()
     this.#healing.close()
@@ -397,13 +407,12 @@ export class MultiRaft implements GroupNode {
       case FrameKind.GROUP:
         return this.#onGroupFrame(from, reader)
       case FrameKind.GROUP_HERE:
-        return this.#onHere(from, reader)
+        return this.#groups.get(decodeHere(reader))?.peerUp(from.nodeId)
       case FrameKind.CALL:
       case FrameKind.ANSWER:
         return this.calls.receive(from.nodeId, kind, reader)
       case FrameKind.LAGGING:
-        this.#laggingAt.set(from.nodeId, decodeLagging(reader))
-        return undefined
+        return this.#inSync.receive(from.nodeId, reader)
       case FrameKind.FORMATION:
         return this.#formation?.receive(from, reader.rest())
       default:
@@ -415,7 +424,7 @@ export class MultiRaft implements GroupNode {
     const message = decodeGroupMessage(reader)
     const group = this.#groups.get(message.group)
     if (group === undefined) {
-      this.#onUnknownGroup(from, message.group, message.message.term, message.message.kind)
+      this.#unknown.onMessage(from.nodeId, message.group, message.message)
       return
     }
     const voter = group.voters.find(({ nodeId }) => nodeId === from.nodeId)
@@ -424,51 +433,17 @@ export class MultiRaft implements GroupNode {
     group.receive(from.nodeId, message)
   }
 
-  /** It may be created here in a moment: the sender is to wait, and is told once it is. */
-  #onUnknownGroup(from: NodeIdentity, group: LogId, term: LeaderEpoch, kind: string): void {
-    if (kind !== 'append' && kind !== 'install' && kind !== 'pre-vote') return
-    let wanting = this.#wanted.get(group)
-    if (wanting === undefined) {
-      if (this.#wanted.size >= WANTED_MAX) return
-      wanting = new Set()
-      this.#wanted.set(group, wanting)
-    }
-    wanting.add(from.nodeId)
-    if (kind === 'pre-vote') return
-    const writer = this.groupFrame()
-    encodeGroupMessage(writer, group, { kind: 'deferred', term })
-    this.send(from.nodeId, 'control', writer.finish())
-  }
-
-  #tellHere(group: LogId): void {
-    const wanting = this.#wanted.get(group)
-    this.#wanted.delete(group)
-    for (const node of wanting ?? []) {
-      const writer = new Writer(64)
-      writer.int8(FrameKind.GROUP_HERE)
-      writer.string(group, false)
-      this.send(node, 'control', writer.finish())
-    }
-  }
-
-  #onHere(from: NodeIdentity, reader: Reader): void {
-    const length = reader.uint16()
-    const outer = reader.enter(length)
-    const group = asLogId(new TextDecoder().decode(reader.rest()))
-    reader.leave(outer)
-    this.#groups.get(group)?.peerUp(from.nodeId)
-  }
-
   // ── Peers and time ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #peerUp(peer: NodeId): void {
-    this.#sayLagging(peer)
+    this.#inSync.peerUp(peer)
     for (const group of this.#groupsWith(peer)) group.peerUp(peer)
   }
 
   #peerDown(peer: NodeId): void {
     this.calls.peerDown(peer)
-    this.#laggingAt.delete(peer)
+    this.#inSync.peerDown(peer)
+    this.#fitness?.peerDown(peer)
     for (const group of this.#groupsWith(peer)) group.peerDown(peer)
   }
 

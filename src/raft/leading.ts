@@ -74,7 +74,6 @@ export class Leading<B extends BatchRef> {
     if (message.logStart > this.#logStartHeard) this.#logStartHeard = message.logStart
     this.#checkQuorum(nowMs)
     this.advance()
-    this.#continueTransfer()
     this.#replica.out.replicate()
   }
 
@@ -96,6 +95,7 @@ export class Leading<B extends BatchRef> {
     for (const { node, at } of this.leadership.clearances()) {
       out.send(node, { kind: 'clear', term, at })
     }
+    this.#continueTransfer()
   }
 
   /** To a follower that can be reached and that may lead; otherwise nothing happens. */
@@ -109,9 +109,11 @@ export class Leading<B extends BatchRef> {
   #continueTransfer(): void {
     const transfer = this.#transfer
     if (transfer === undefined || transfer.told) return
-    const { log, out, term } = this.#replica
+    const { log, out, term, commit } = this.#replica
     const match = this.leadership.follower(transfer.to)?.match
     if (match === undefined || comparePositions(match, log.end) < 0) return
+    // What is committed here is answered here; what is not would be answered as unknown.
+    if (comparePositions(commit, log.end) < 0) return
     transfer.told = true
     out.send(transfer.to, { kind: 'timeout-now', term })
   }

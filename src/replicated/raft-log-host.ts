@@ -5,7 +5,14 @@ import type { LogId, NodeId } from '../base/brand.ts'
 import type { Host } from '../env/env.ts'
 import type { MultiRaft } from '../multiraft/multiraft.ts'
 import { RaftLog } from './raft-log.ts'
-import type { Leader, LogHost, LogSpec, ReplicatedLog } from './replicated-log.ts'
+import type {
+  Leader,
+  LogHost,
+  LogSpec,
+  QuorumDescription,
+  ReplicatedLog,
+  TransferOutcome,
+} from './replicated-log.ts'
 
 export class RaftLogHost implements LogHost {
   readonly nodeId: NodeId
@@ -36,6 +43,18 @@ export class RaftLogHost implements LogHost {
 
   inSync(id: LogId, replicas: readonly NodeId[]): readonly NodeId[] {
     return this.#node.inSync(id, replicas)
+  }
+
+  isFit(node: NodeId): boolean {
+    return this.#node.isFit(node)
+  }
+
+  transferLeadership(id: LogId, to: NodeId): Promise<TransferOutcome> {
+    return this.#node.transferLeadership(id, to)
+  }
+
+  describeQuorum(id: LogId): Promise<QuorumDescription | undefined> {
+    return this.#node.describeQuorum(id)
   }
 
   get storageFull(): boolean {

@@ -6,6 +6,8 @@ import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
 import type { EpochTable } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
 import type { Voter } from '../multiraft/descriptor.ts'
+import type { TransferOutcome } from '../multiraft/leader-transfers.ts'
+import type { QuorumDescription } from '../multiraft/quorum.ts'
 import type {
   ReadRequest,
   SegmentInfo,
@@ -64,7 +66,7 @@ export interface ReplicatedLog {
   readonly highWatermark: Offset
   readonly epochs: EpochTable
   readonly bytes: number
-  /** The group's voters, this node among them where it is one. */
+  /** The group's voters in preferred order, this node among them where it is one. */
   readonly voters: readonly NodeId[]
   segments(): readonly SegmentInfo[]
   readonly snapshots: Snapshots
@@ -110,6 +112,12 @@ export interface LogHost {
   leaderOf(id: LogId): Leader | undefined
   /** Those of the replicas that are in sync with the leader (replica.lag.time.max.ms), as far as known here. */
   inSync(id: LogId, replicas: readonly NodeId[]): readonly NodeId[]
+  /** Up, and its disk answers (law R8). */
+  isFit(node: NodeId): boolean
+  /** Hands the log's leadership over, wherever it is; resolves when that is done or has failed, within some seconds. */
+  transferLeadership(id: LogId, to: NodeId): Promise<TransferOutcome>
+  /** How far the log's voters are, as its leader knows it; undefined: nobody is known to lead, or it does not answer. */
+  describeQuorum(id: LogId): Promise<QuorumDescription | undefined>
   logs(): Iterable<ReplicatedLog>
   get(id: LogId): ReplicatedLog | undefined
   /** Creates (durably, before it resolves) or opens the log. */
@@ -121,6 +129,8 @@ export interface LogHost {
   readonly storageFull: boolean
   close(): Promise<void>
 }
+
+export type { QuorumDescription, TransferOutcome }
 
 export interface Leader {
   readonly nodeId: NodeId

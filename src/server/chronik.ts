@@ -9,21 +9,22 @@ import { ClusterController, type ControllerLink } from '../controller/cluster-co
 import { Controller, type MetadataView, newUuid } from '../controller/controller.ts'
 import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/metadata-image.ts'
 import type { Env } from '../env/env.ts'
-import type { NetAddress } from '../env/network.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { decodeDescriptor } from '../multiraft/descriptor.ts'
+import { CallMethod } from '../multiraft/methods.ts'
 import type { MultiRaft } from '../multiraft/multiraft.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { RaftLogHost } from '../replicated/raft-log-host.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
-import type { Readiness } from '../admin/cluster-admin.ts'
+import type { ClusterAdmin, Readiness } from '../admin/cluster-admin.ts'
 import { AdminHttp } from './admin-http.ts'
 import { Closing } from './closing.ts'
 import { METADATA_LOG_CONFIG, openReplication } from './replication.ts'
-import { MOVES_ALONE, NodeClusterAdmin, type PeerFacts } from './cluster-admin.ts'
+import { type LeaderMoves, MOVES_ALONE, NodeClusterAdmin, type PeerFacts } from './cluster-admin.ts'
 import { groupMetadata } from './group-metadata.ts'
+import { ClusterLeaderMoves } from './leader-moves.ts'
 import {
   checkOptions,
   type ChronikOptions,
@@ -48,10 +49,13 @@ interface Parts {
   readonly http: { readonly host: string; readonly port: number } | undefined
   readonly clusterId: string
   readonly dataDir: string
+  readonly admin: ClusterAdmin
   readonly closing: Closing
 }
 
 const REGISTER_RETRY_MS = 100
+/** Others take over what this node leads before it stops; what is not taken then is elected. */
+const LEAVE_MS_MAX = 1_000
 
 /** A running node. */
 export class Chronik {
@@ -60,6 +64,8 @@ export class Chronik {
   readonly http: { readonly host: string; readonly port: number } | undefined
   readonly clusterId: string
   readonly dataDir: string
+  /** What operators see of the cluster and tell it to do. */
+  readonly admin: ClusterAdmin
   readonly #closing: Closing
   #stopping: Promise<void> | undefined
 
@@ -68,6 +74,7 @@ export class Chronik {
     this.http = parts.http
     this.clusterId = parts.clusterId
     this.dataDir = parts.dataDir
+    this.admin = parts.admin
     this.#closing = parts.closing
   }
 
@@ -182,17 +189,19 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     directoryId: store.directoryId,
     listeners: bound,
     rack: options.rack ?? null,
+    raft: raftAddress(options, nodeId),
+    http: http.address === undefined ? null : hostPort(http.address),
   })
   dropOrphans(store, controller)
   broker.serve()
-  http.serve(
-    clusterAdmin({ options, nodeId, node, controller, broker, log, http: http.address }),
-    () => readiness(controller),
-  )
+  const moves = isCluster ? new ClusterLeaderMoves({ env, host, controller }) : MOVES_ALONE
+  const admin = clusterAdmin({ nodeId, node, controller, broker, log, moves })
+  http.serve(admin, () => readiness(controller))
+  if (isCluster) closing.add('leaderships', () => node.leave(LEAVE_MS_MAX))
   closing.add('readiness', () => http.notReady(() => 'stopping'))
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
   const { clusterId } = controller.image
-  return { listeners: bound, http: http.address, clusterId, dataDir, closing }
+  return { listeners: bound, http: http.address, clusterId, dataDir, admin, closing }
 }
 
 function openGroups(env: Env, controller: MetadataView, closing: Closing): GroupCoordinator {
@@ -205,56 +214,60 @@ function openGroups(env: Env, controller: MetadataView, closing: Closing): Group
   return groups
 }
 
-/** The controller's method among the calls between nodes: never changed, never used again. */
-const CONTROLLER_METHOD = 1
 const CONTROLLER_CALL_MS_MAX = 15_000
 
 function controllerLink({ calls }: MultiRaft): ControllerLink {
   return {
-    call: (to, body) => calls.call(to, CONTROLLER_METHOD, body, CONTROLLER_CALL_MS_MAX),
-    onCall: (handler) => calls.handle(CONTROLLER_METHOD, handler),
+    call: (to, body) => calls.call(to, CallMethod.CONTROLLER, body, CONTROLLER_CALL_MS_MAX),
+    onCall: (handler) => calls.handle(CallMethod.CONTROLLER, handler),
   }
 }
 
 function clusterAdmin(parts: {
-  readonly options: ChronikOptions
   readonly nodeId: NodeId
   readonly node: MultiRaft
   readonly controller: MetadataView
   readonly broker: Broker
   readonly log: ReplicatedLog
-  readonly http: NetAddress | undefined
+  readonly moves: LeaderMoves
 }): NodeClusterAdmin {
-  const { options, nodeId, node, controller, broker, log, http } = parts
+  const { nodeId, node, controller, broker, log, moves } = parts
   return new NodeClusterAdmin({
     nodeId,
     metadata: controller,
     cluster: broker.cluster,
     partitions: broker.partitions,
     controllerEpoch: () => log.role.epoch,
-    facts: (of) => factsOf(of, { options, nodeId, node, http }),
-    moves: MOVES_ALONE,
+    facts: (of) => factsOf(of, { nodeId, node, controller }),
+    moves,
   })
 }
 
 function factsOf(
   of: NodeId,
   here: {
-    readonly options: ChronikOptions
     readonly nodeId: NodeId
     readonly node: MultiRaft
-    readonly http: NetAddress | undefined
+    readonly controller: MetadataView
   },
 ): PeerFacts {
-  const peer = here.options.cluster?.peers.find((listed) => listed.nodeId === of)
-  const isSelf = of === here.nodeId
+  const { nodeId, node, controller } = here
+  const { brokers, draining } = controller.image
+  const isSelf = of === nodeId
+  const registered = brokers.get(String(of))
   return {
-    up: isSelf || here.node.isUp(of),
-    bootId: isSelf ? here.node.bootId : null,
-    draining: false,
-    raft: peer === undefined ? null : hostPort(peer),
-    http: isSelf && here.http !== undefined ? hostPort(here.http) : null,
+    up: isSelf || node.isUp(of),
+    bootId: isSelf ? node.bootId : (node.bootIdOf(of) ?? null),
+    draining: draining.has(of),
+    raft: registered?.raft ?? null,
+    http: registered?.http ?? null,
   }
+}
+
+/** Where the peers are told to reach this node. */
+function raftAddress({ cluster }: ChronikOptions, nodeId: NodeId): string | null {
+  const own = cluster?.peers.find((peer) => peer.nodeId === nodeId)
+  return own === undefined ? null : hostPort(own)
 }
 
 /** A node that knows no controller is cut off from the majority: its metadata may be old, and nothing can be changed. */
@@ -334,12 +347,12 @@ async function register(
     readonly directoryId: string
     readonly listeners: readonly NodeListener[]
     readonly rack: string | null
+    readonly raft: string | null
+    readonly http: string | null
   },
 ): Promise<void> {
   const registration = {
-    nodeId: node.nodeId,
-    directoryId: node.directoryId,
-    rack: node.rack,
+    ...node,
     listeners: node.listeners.map(({ name, advertisedHost, advertisedPort }) => ({
       name,
       host: advertisedHost,

@@ -71,6 +71,18 @@ export const brokerConfigs = {
     documentation:
       'A replica that has not held all of its leader for so long is not in sync. One that can not be reached is not in sync at once.',
   }),
+  'auto.leader.rebalance.enable': booleanConfig({
+    default: true,
+    importance: 'high',
+    documentation:
+      'Whether leaderships return to the first replica of their partition once it can take them.',
+  }),
+  'leader.imbalance.check.interval.seconds': longConfig({
+    default: 10,
+    min: 1,
+    importance: 'high',
+    documentation: 'How often the node looks for leaderships that should be elsewhere.',
+  }),
   'socket.request.max.bytes': intConfig({
     default: 100 * MIB,
     min: 1024,

@@ -88,6 +88,8 @@ export async function openRig(options: RigOptions = {}) {
     nodeId,
     directoryId: host.directoryId,
     rack: null,
+    raft: null,
+    http: null,
     listeners: bound.map(({ name, address }) => ({
       name,
       host: `${name.toLowerCase()}.example`,

@@ -35,6 +35,8 @@ export async function openController(
       nodeId: asNodeId(1),
       directoryId: '',
       rack: null,
+      raft: null,
+      http: null,
       listeners: [],
     })
     await time.settle()

@@ -10,7 +10,8 @@ import { dataRecordsIn } from '../../records/read.ts'
 import { openStore } from '../../storage/open-store.ts'
 import type { Store } from '../../storage/store.ts'
 import type { RaftGroup } from '../group.ts'
-import { DEFAULT_TIMING, MultiRaft } from '../multiraft.ts'
+import { MultiRaft } from '../multiraft.ts'
+import { DEFAULT_TIMING } from '../options.ts'
 import { hostName, RAFT_PORT, SECRET } from '../transport/testing/sim-node.ts'
 
 export const GROUP = asLogId('group-0')

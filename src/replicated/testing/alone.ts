@@ -2,7 +2,8 @@
 
 import { asNodeId } from '../../base/brand.ts'
 import type { Env, Host } from '../../env/env.ts'
-import { DEFAULT_TIMING, MultiRaft } from '../../multiraft/multiraft.ts'
+import { MultiRaft } from '../../multiraft/multiraft.ts'
+import { DEFAULT_TIMING } from '../../multiraft/options.ts'
 import type { Voter } from '../../multiraft/descriptor.ts'
 import type { Store } from '../../storage/store.ts'
 import { RaftLogHost } from '../raft-log-host.ts'

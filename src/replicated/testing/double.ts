@@ -26,8 +26,10 @@ import type {
   LogHost,
   LogObserver,
   LogSpec,
+  QuorumDescription,
   ReplicatedLog,
   Role,
+  TransferOutcome,
 } from '../replicated-log.ts'
 import { MemoryLog } from './memory-log.ts'
 
@@ -244,6 +246,18 @@ export class LogHostDouble implements LogHost {
     if (role === undefined) return undefined
     const nodeId = role.kind === 'leader' ? this.nodeId : role.leader
     return nodeId === undefined ? undefined : { nodeId, epoch: role.epoch }
+  }
+
+  isFit(): boolean {
+    return true
+  }
+
+  transferLeadership(): Promise<TransferOutcome> {
+    return Promise.resolve('target-unfit')
+  }
+
+  describeQuorum(): Promise<QuorumDescription | undefined> {
+    return Promise.resolve(undefined)
   }
 
   inSync(_id: LogId, replicas: readonly NodeId[]): readonly NodeId[] {
