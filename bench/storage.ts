@@ -14,7 +14,7 @@ import { nodeEnv } from '../src/env/node/node-env.ts'
 import { stampBatches } from '../src/records/batch-header.ts'
 import { openStore } from '../src/storage/open-store.ts'
 import type { Store, StoredLog } from '../src/storage/store.ts'
-import { testBatch } from '../src/storage/testing.ts'
+import { testBatch } from '../src/storage/testing/batches.ts'
 
 const { values } = parseArgs({
   options: {

@@ -14,8 +14,8 @@ import {
   summarizeBatches,
 } from '../records/batch-header.ts'
 import { StoreError, type Damage, type StoredLog } from './store.ts'
-import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
-import { append, create, found, position, World } from './testing-world.ts'
+import { SMALL_LOG, SMALL_STORE, testBatch } from './testing/batches.ts'
+import { append, create, found, position, World } from './testing/world.ts'
 
 const LARGE = SMALL_STORE.directBytesMin + 500
 const ONE_BATCH_SEGMENTS = { ...SMALL_LOG, segmentBytes: 100 }

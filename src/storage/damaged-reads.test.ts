@@ -8,7 +8,7 @@ import { Simulation } from '../env/sim/simulation.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import { openStore } from './open-store.ts'
 import { StoreError } from './store.ts'
-import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
+import { SMALL_LOG, SMALL_STORE, testBatch } from './testing/batches.ts'
 
 const BATCHES = 5
 /** The last byte of each. */

@@ -11,8 +11,8 @@ import { planParts, SegmentWriter } from './segment-writer.ts'
 import type { WritablePiece } from './segment-writer.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import type { StoredLog } from './store.ts'
-import { SMALL_LOG, testBatch } from './testing.ts'
-import { append, create, found, isStep, position, World } from './testing-world.ts'
+import { SMALL_LOG, testBatch } from './testing/batches.ts'
+import { append, create, found, isStep, position, World } from './testing/world.ts'
 
 interface Scenario {
   readonly name: string

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import { findDamage } from './find-damage.ts'
-import { testBatch } from './testing.ts'
-import { World } from './testing-world.ts'
+import { testBatch } from './testing/batches.ts'
+import { World } from './testing/world.ts'
 
 test('a segment that is recorded with more bytes, or with fewer, than its batches have is damaged', async () => {
   const world = new World()

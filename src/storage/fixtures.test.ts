@@ -21,7 +21,7 @@ import { STORAGE_VERSION } from './identity.ts'
 import { openStore } from './open-store.ts'
 import type { StoreOptions } from './options.ts'
 import type { Store, StoredLog } from './store.ts'
-import { testBatch } from './testing.ts'
+import { testBatch } from './testing/batches.ts'
 
 const FIXTURES = join(import.meta.dirname, 'fixtures')
 const SIZES: Partial<StoreOptions> = {

@@ -11,7 +11,7 @@ import { decodeFrameHead, encodeFrameHead } from './journal-frame.ts'
 import { NodeState } from './node-state.ts'
 import { decodeSnapshot, encodeSnapshot } from './snapshots.ts'
 import { StoreError } from './store.ts'
-import { testBatch } from './testing.ts'
+import { testBatch } from './testing/batches.ts'
 
 const GENERATION = { number: 4, salt: 77 }
 

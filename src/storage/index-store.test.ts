@@ -7,8 +7,8 @@ import { summarizeBatches } from '../records/batch-header.ts'
 import { FileCache } from './file-cache.ts'
 import { IndexStore } from './index-store.ts'
 import type { BatchSummary } from './store.ts'
-import { testBatch } from './testing.ts'
-import { World } from './testing-world.ts'
+import { testBatch } from './testing/batches.ts'
+import { World } from './testing/world.ts'
 
 const BATCHES = 6
 

@@ -6,7 +6,7 @@ import { readWholeFile } from './files.ts'
 import { dumpJournalFile } from './dump.ts'
 import type { OpenStoreOptions } from './open-store.ts'
 import type { Store, StoredLog } from './store.ts'
-import { append, create, found, position, World } from './testing-world.ts'
+import { append, create, found, position, World } from './testing/world.ts'
 
 /** Small tails stay in the journal until their file is to be recycled. */
 const QUIET: Partial<OpenStoreOptions> = {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeCheckpoint } from './checkpoint.ts'
 import { readWholeFile } from './files.ts'
-import { append, create, DIRECTORY, World } from './testing-world.ts'
+import { append, create, DIRECTORY, World } from './testing/world.ts'
 
 const IDENTITY = `${DIRECTORY}/chronik.json`
 

@@ -15,8 +15,8 @@ import { SegmentReader } from './segment-reader.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { SnapshotFiles } from './snapshots.ts'
 import { LogTail, TailCache } from './tail-cache.ts'
-import { SMALL_LOG, testBatch } from './testing.ts'
-import { World } from './testing-world.ts'
+import { SMALL_LOG, testBatch } from './testing/batches.ts'
+import { World } from './testing/world.ts'
 
 /** A log with one segment of one batch, whose index is in memory. */
 async function oneSegment(world: World) {

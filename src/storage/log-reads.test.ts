@@ -5,8 +5,8 @@ import { test } from 'node:test'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import type { StoredLog } from './store.ts'
-import { testBatch } from './testing.ts'
-import { append, create, position, World } from './testing-world.ts'
+import { testBatch } from './testing/batches.ts'
+import { append, create, position, World } from './testing/world.ts'
 
 const LARGE_LOG = { segmentBytes: 1 << 20, segmentMs: 1_000_000_000, indexIntervalBytes: 1 << 29 }
 /** Larger than what a scan reads at once. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
-import { append, create, found, position, World } from './testing-world.ts'
+import { append, create, found, position, World } from './testing/world.ts'
 
 /** Epoch 1 from 0 to 4, epoch 3 from 4 to 6, epoch 5 from 6 to 7, all durable. */
 async function logOfThreeEpochs(world: World) {

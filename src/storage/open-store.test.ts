@@ -10,7 +10,7 @@ import { Simulation } from '../env/sim/simulation.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import { openStore, type OpenStoreOptions } from './open-store.ts'
 import { StoreError, type Store, type StoredLog } from './store.ts'
-import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
+import { SMALL_LOG, SMALL_STORE, testBatch } from './testing/batches.ts'
 
 const OPTIONS: OpenStoreOptions = { ...SMALL_STORE, directory: '/node/store' }
 

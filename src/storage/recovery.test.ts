@@ -9,7 +9,7 @@ import { readWholeFile } from './files.ts'
 import { decodeSlotHead, type SlotHead } from './journal-frame.ts'
 import type { OpenStoreOptions } from './open-store.ts'
 import { StoreError } from './store.ts'
-import { append, create, DIRECTORY, found, World } from './testing-world.ts'
+import { append, create, DIRECTORY, found, World } from './testing/world.ts'
 
 const OPTIONS: Partial<OpenStoreOptions> = {
   journalFileBytes: 4096,

@@ -11,7 +11,7 @@ import { Simulation } from '../env/sim/simulation.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import { openStore, type OpenStoreOptions } from './open-store.ts'
 import { DESCRIPTOR_BYTES_MAX, StoreError, type Store, type StoredLog } from './store.ts'
-import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
+import { SMALL_LOG, SMALL_STORE, testBatch } from './testing/batches.ts'
 
 class Machine {
   readonly simulation: Simulation

@@ -7,8 +7,8 @@ import { asLeaderEpoch, asOffset, type Offset } from '../base/brand.ts'
 import { baseOffsetAt, lastOffsetAt, summarizeBatches } from '../records/batch-header.ts'
 import { fillerBatch, isFillerAt } from '../records/filler.ts'
 import { StoreError, type SegmentRewriter, type Store, type StoredLog } from './store.ts'
-import { SMALL_LOG, SMALL_STORE } from './testing.ts'
-import { append, create, found, position, World } from './testing-world.ts'
+import { SMALL_LOG, SMALL_STORE } from './testing/batches.ts'
+import { append, create, found, position, World } from './testing/world.ts'
 
 const LARGE = SMALL_STORE.directBytesMin + 500
 const ONE_BATCH_SEGMENTS = { ...SMALL_LOG, segmentBytes: 100 }

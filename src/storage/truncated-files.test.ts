@@ -7,7 +7,7 @@ import { asLeaderEpoch, asLogId, asOffset } from '../base/brand.ts'
 import { Simulation } from '../env/sim/simulation.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import { openStore } from './open-store.ts'
-import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
+import { SMALL_LOG, SMALL_STORE, testBatch } from './testing/batches.ts'
 
 test('a segment file is cut where its log is', async () => {
   const simulation = new Simulation(2)

@@ -23,6 +23,7 @@ test(`storage keeps what it reported durable, ${SEEDS} seeds`, async () => {
     'epoch',
     'log-start',
     'install',
+    'straddling',
     'rewrite',
     'rewrite void',
     'drop',

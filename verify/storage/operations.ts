@@ -90,6 +90,8 @@ export const truncate: Operation = (life, log, model) => {
   ]
   const places = borders
     .filter((offset) => offset >= image.logStart)
+    // A log may start inside a batch, but what is inside of one is never cut off: a log start is committed.
+    .filter((offset) => !image.batches.some(({ base, last }) => base < offset && last >= offset))
     .flatMap((offset) => image.epochs.map(({ epoch }) => ({ epoch, offset })))
     .filter((position) => holds(image, position))
   if (places.length === 0) return
@@ -145,7 +147,32 @@ export const install: Operation = (life, log, model) => {
   expect(log.end.epoch === lastEpoch(model.image), 'the epoch after an install')
   expect(log.durable.offset === 0 && log.durable.epoch === -1, 'durable before an install is')
   count(life, 'install')
-  if (chance.chance(0.6)) append(chance.chance(0.3))(life, log, model)
+  if (chance.chance(0.3)) appendStraddling(life, log, model)
+  else if (chance.chance(0.6)) append(chance.chance(0.3))(life, log, model)
+}
+
+/** The leader's log starts inside a batch: the follower gets that batch whole. */
+function appendStraddling(life: Life, log: StoredLog, model: LogModel): void {
+  const { chance } = life
+  const start = log.logStart
+  const base = start - chance.between(1, 4)
+  const inForce = log.epochs.entries.at(-1)
+  if (base < 0 || inForce === undefined || inForce.start > base) return
+  const at = { base, epoch: log.end.epoch, nowMs: life.nowMs() }
+  const sizes = { batches: 2, valueBytesMax: life.plan.valueBytesSmall }
+  const made = makeBatches(chance, at, sizes)
+  if (made.summary[0]!.lastOffset < start) return
+  try {
+    log.append(made.bytes, made.summary)
+  } catch (error) {
+    expect(error instanceof StoreError && error.code === 'storage-full', `append: ${String(error)}`)
+    return
+  }
+  for (const batch of made.batches) model.accept({ kind: 'batch', batch, turn: life.turn() })
+  model.needsEpoch = false
+  life.note(`append ${log.id} ${base}..${log.end.offset} across its start`)
+  expect(log.end.offset === model.image.end, 'the end after an append across the start')
+  count(life, 'straddling')
 }
 
 export const saveHardState: Operation = (life, log, model) => {

@@ -7,7 +7,7 @@ import * as header from '../../records/batch-header.ts'
 import { buildBatch, type BatchOptions } from '../../records/build.ts'
 import { openStore } from '../../storage/open-store.ts'
 import type { StoredLog } from '../../storage/store.ts'
-import { SMALL_STORE } from '../../storage/testing.ts'
+import { SMALL_STORE } from '../../storage/testing/batches.ts'
 
 const CONFIG = { segmentBytes: 600, segmentMs: 1e12, indexIntervalBytes: 100 }
 /** Milliseconds since 1970, by the tests' clock. */

@@ -1,15 +1,15 @@
 // A simulated machine for the tests of this room, on whose disk a test sees every call and can hold one back.
 
-import { asLeaderEpoch, asLogId, asOffset } from '../base/brand.ts'
-import type { Position } from '../base/position.ts'
-import type { DiskLane, Disk, DiskFile, OpenMode } from '../env/disk.ts'
-import type { Env } from '../env/env.ts'
-import type { SimHost } from '../env/sim/sim-host.ts'
-import { Simulation } from '../env/sim/simulation.ts'
-import { summarizeBatches } from '../records/batch-header.ts'
-import { openStore, type OpenStoreOptions } from './open-store.ts'
-import type { Store, StoredLog } from './store.ts'
-import { SMALL_LOG, SMALL_STORE, testBatch } from './testing.ts'
+import { asLeaderEpoch, asLogId, asOffset } from '../../base/brand.ts'
+import type { Position } from '../../base/position.ts'
+import type { DiskLane, Disk, DiskFile, OpenMode } from '../../env/disk.ts'
+import type { Env } from '../../env/env.ts'
+import type { SimHost } from '../../env/sim/sim-host.ts'
+import { Simulation } from '../../env/sim/simulation.ts'
+import { summarizeBatches } from '../../records/batch-header.ts'
+import { openStore, type OpenStoreOptions } from '../open-store.ts'
+import type { Store, StoredLog } from '../store.ts'
+import { SMALL_LOG, SMALL_STORE, testBatch } from './batches.ts'
 
 export const DIRECTORY = '/data'
 

@@ -1,7 +1,7 @@
 // What the tests of this room share: batches that pass every check, and small sizes.
 
-import { crc32c } from '../base/crc32c.ts'
-import { asLeaderEpoch, asOffset } from '../base/brand.ts'
+import { crc32c } from '../../base/crc32c.ts'
+import { asLeaderEpoch, asOffset } from '../../base/brand.ts'
 import {
   ATTRIBUTES_AT,
   BASE_SEQUENCE_AT,
@@ -21,8 +21,8 @@ import {
   putInt64,
   RECORD_COUNT_AT,
   stampBatch,
-} from '../records/batch-header.ts'
-import type { LogConfig } from './store.ts'
+} from '../../records/batch-header.ts'
+import type { LogConfig } from '../store.ts'
 
 export const SMALL_LOG: LogConfig = {
   segmentBytes: 16 * 1024,
