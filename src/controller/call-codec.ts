@@ -29,6 +29,7 @@ const NAMES: Readonly<Record<CommandName, true>> = {
   allocateProducerIds: true,
   registerBroker: true,
   setDraining: true,
+  catchUp: true,
 }
 
 export function encodeCall({ name, args }: CommandCall): Uint8Array {

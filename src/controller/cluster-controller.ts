@@ -121,6 +121,10 @@ export class ClusterController implements MetadataView {
     return this.#run('setDraining', args)
   }
 
+  catchUp(): Promise<Result<'catchUp'>> {
+    return this.#run('catchUp', [])
+  }
+
   async #run<Name extends CommandName>(name: Name, args: Args<Name>): Promise<Result<Name>> {
     const untilMs = this.#env.clock.monotonicMs() + LEADER_WAIT_MS_MAX
     for (;;) {

@@ -132,6 +132,8 @@ export interface ControllerCommands {
   ): Promise<AlterConfigsResult[]>
   allocateProducerIds(): Promise<ProducerIdBlock>
   registerBroker(registration: BrokerImage): Promise<CommandResult>
+  /** Changes nothing: once it answers with 0, this node's image holds everything that was committed before the call. */
+  catchUp(): Promise<CommandResult>
   /** Whether the node is to lead nothing. BROKER_NOT_AVAILABLE: there is no such node. */
   setDraining(nodeId: NodeId, draining: boolean): Promise<CommandResult>
 }

@@ -305,6 +305,11 @@ export class Controller implements MetadataView {
     return outcome.kind === 'done' ? outcome.response : notDone(outcome)
   }
 
+  async catchUp(): Promise<CommandResult> {
+    const outcome = await this.#machine.read(() => DONE)
+    return outcome.kind === 'done' ? outcome.response : notDone(outcome)
+  }
+
   async setDraining(nodeId: NodeId, draining: boolean): Promise<CommandResult> {
     const outcome = await this.#machine.submit<CommandResult>((state) => {
       if (!state.brokers.has(String(nodeId))) {

@@ -98,6 +98,8 @@ export interface GroupMetadataPort {
   /** Undefined: there is no such topic. */
   partitionCount(topic: string): number | undefined
   topicName(topicId: string): string | undefined
+  /** True once this node knows of everything that was committed before the call; false where that can't be told now. */
+  caughtUp(): Promise<boolean>
   /** Of a topic that exists; 16 zero bytes as text otherwise. */
   topicId(topic: string): string
 }

@@ -62,6 +62,7 @@ const GROUP_ID_NOT_FOUND_SINCE = 9
 const BATCH_BYTES_MAX = 16 * 1024 * 1024
 /** Per batch of the clean-up, so that a large one does not hold up the commits of the others. */
 const TOMBSTONES_MAX = 1000
+const CATCH_UP_RETRY_MS = 1_000
 
 export class GroupShard implements GroupWorld {
   readonly clock: GroupWorld['clock']
@@ -380,10 +381,9 @@ export class GroupShard implements GroupWorld {
     for (const groupId of this.#offsets.groups()) {
       if (!this.#groups.has(groupId)) this.#groups.set(groupId, new ClassicGroup(groupId))
     }
-    // Topics that were deleted while nobody coordinated. Sound only because a node by itself has applied all of its metadata
-    // before it serves; a coordinator whose metadata may lag must not take a topic that it does not know yet for deleted.
-    const { metadata } = this.#options
-    this.dropTopics((topic) => metadata.partitionCount(topic) === undefined)
+    this.#dropDeleted().catch((error: unknown) => {
+      this.#options.env.host.fatal('offsets of deleted topics could not be dropped', error)
+    })
     this.#scheduleExpiry()
   }
 
@@ -393,6 +393,20 @@ export class GroupShard implements GroupWorld {
       this.#rebalancer.kill(group, ErrorCode.NOT_COORDINATOR)
     }
     this.#groups.clear()
+  }
+
+  /**
+   * Offsets of topics that were deleted while nobody coordinated. Offsets are taken for topics that exist only: what metadata
+   * not older than this leadership does not have was deleted, while what this node does not know may have come since.
+   */
+  async #dropDeleted(): Promise<void> {
+    const { metadata } = this.#options
+    const epoch = this.#applied.serving
+    const serves = (): boolean => epoch !== undefined && this.#applied.serving === epoch
+    while (serves() && !(await metadata.caughtUp())) {
+      await new Promise<void>((resolve) => this.timers.after(CATCH_UP_RETRY_MS, resolve))
+    }
+    if (serves()) this.dropTopics((topic) => metadata.partitionCount(topic) === undefined)
   }
 
   #scheduleExpiry(): void {

@@ -252,6 +252,26 @@ test('offsets of deleted topics go, also those that were deleted while nobody co
   assert.deepEqual(await left(later), [])
 })
 
+test('a coordinator whose metadata lags takes no topic for deleted that it has not heard of yet', async () => {
+  const rig = new GroupRig()
+  await rig.commitOne(1)
+  const lagging = new GroupRig({ logs: rig.logs, time: rig.time, topics: new Map() })
+  const answers: ((known: boolean) => void)[] = []
+  lagging.metadataCaughtUp = () => new Promise((resolve) => answers.push(resolve))
+  const left = async () =>
+    (await lagging.fetch({ groupId: 'g', topics: null }, 7)).topics.map(({ name }) => name)
+  await rig.time.settle()
+  assert.deepEqual(await left(), ['t'])
+  // Not to be told now: asked again.
+  answers.shift()?.(false)
+  await rig.time.advance(1_000)
+  assert.equal(answers.length, 1)
+  lagging.topics.set('t', 1)
+  answers.shift()?.(true)
+  await rig.time.settle()
+  assert.deepEqual(await left(), ['t'])
+})
+
 test('offsets expire with their group, never under a member that subscribes to the topic', async () => {
   const rig = new GroupRig({ configs: { 'offsets.retention.minutes': String(24 * 60) } })
   const [one] = await rig.form(

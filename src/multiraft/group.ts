@@ -20,6 +20,8 @@ import { Replication } from './replication.ts'
 export interface GroupListener {
   onAppended(batches: Uint8Array, baseOffset: Offset): void
   onTruncated(to: Position): void
+  /** The log start moves there once it has resolved, or at once where there is nothing to wait for. Must not reject. */
+  beforeLogStart(logStart: Offset): Promise<void> | undefined
   onLogStart(logStart: Offset): void
   onCommitted(commit: Position): void
   /** Role, term, leader or `established`. */
@@ -344,10 +346,13 @@ export class RaftGroup {
         this.#listener.onTruncated({ epoch: -1 as LeaderEpoch, offset: asOffset(0) })
         return this.#listener.onLogStart(op.logStart)
       }
-      case 'advance-log-start':
-        this.stored.advanceLogStart(op.offset)
-        this.#logStartMoved()
-        return this.#listener.onLogStart(op.offset)
+      case 'advance-log-start': {
+        const kept = this.#listener.beforeLogStart(op.offset)
+        if (kept === undefined) return this.#moveLogStart(op.offset)
+        const moved = kept.then(() => this.#moveLogStart(op.offset))
+        moved.catch((error: unknown) => this.#node.failed(`the log start of ${this.id}`, error))
+        return undefined
+      }
     }
   }
 
@@ -362,6 +367,14 @@ export class RaftGroup {
       batches.map(({ summary }) => summary),
     )
     this.#listener.onAppended(bytes, first.baseOffset)
+  }
+
+  /** A later one, or an install, may have overtaken it. */
+  #moveLogStart(offset: Offset): void {
+    if (this.#closed || offset <= this.stored.logStart) return
+    this.stored.advanceLogStart(offset)
+    this.#logStartMoved()
+    this.#listener.onLogStart(offset)
   }
 
   #logStartMoved(): void {

@@ -73,7 +73,11 @@ export class Partition {
         this.producers.onTruncated(to)
         this.#compactor.onTruncated(to.offset)
       },
-      onCommitted: () => this.#wake(),
+      onCommitted: () => {
+        this.producers.onCommitted()
+        this.#wake()
+      },
+      beforeLogStart: (offset) => this.producers.beforeLogStart(offset),
       onRoleChanged: () => this.#wake(),
       onLogStartChanged: () => this.#wake(),
       onClosed: () => this.close(),

@@ -33,6 +33,10 @@ export class ProducerTracker {
   #next: Offset = asOffset(0)
   #inStep = false
   #closed = false
+  /** A snapshot of what lies below is durable, and never truncated. */
+  #keptTo: Offset = asOffset(0)
+  /** Called back when the commit has moved, the log was truncated, or the tracker closes. */
+  #waiting: (() => void)[] = []
   /** Counts rebuilds, so that one that was overtaken by a truncation stops. */
   #rebuild = 0
   #rebuilding: Promise<void> = Promise.resolve()
@@ -119,7 +123,48 @@ export class ProducerTracker {
     assert(logEnd.offset >= offset, `${offset} is above the log end`)
     if (!(await this.#saveSnapshot())) return false
     // Only what is committed is never truncated, and the snapshot counts only while the log holds its position.
-    return (await this.#log.whenCommitted(logEnd)).kind === 'committed'
+    if ((await this.#log.whenCommitted(logEnd)).kind !== 'committed') return false
+    this.#kept(logEnd.offset)
+    return true
+  }
+
+  /**
+   * Every replica needs a snapshot of its own before its log start moves, whoever moves it (law R10). Undefined: there is one,
+   * or nothing to keep. Resolves, however long that takes, when there is one, or none can be made.
+   */
+  beforeLogStart(offset: Offset): Promise<void> | undefined {
+    if (offset <= this.#keptTo || (this.#inStep && this.state.size === 0)) return undefined
+    return this.#keepWhenCommitted(offset)
+  }
+
+  async #keepWhenCommitted(offset: Offset): Promise<void> {
+    for (;;) {
+      await this.settled()
+      if (offset <= this.#keptTo || !this.#inStep || this.state.size === 0) return
+      const end = this.#log.logEnd.offset
+      // Of the epoch of its last record: an epoch that began right there may not be committed when the records are.
+      const at = { epoch: this.#log.epochs.epochAt(asOffset(end - 1)), offset: end }
+      if (!(await this.#saveSnapshot(at))) return
+      const truncations = this.#rebuild
+      while (!this.#closed && this.#rebuild === truncations && this.#log.highWatermark < end) {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      }
+      if (this.#rebuild === truncations) return this.#kept(end)
+    }
+  }
+
+  #kept(to: Offset): void {
+    if (to > this.#keptTo) this.#keptTo = to
+  }
+
+  onCommitted(): void {
+    if (this.#waiting.length > 0) this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
   }
 
   /** Queues a last snapshot where one is worth it. The log must still be open. */
@@ -129,6 +174,7 @@ export class ProducerTracker {
     if (this.#inStep && this.#bytesSinceSnapshot >= CLOSE_SNAPSHOT_BYTES) this.#saveSnapshotLater()
     this.#inStep = false
     this.#rebuild++
+    this.#wake()
   }
 
   #saveSnapshotLater(): void {
@@ -139,16 +185,18 @@ export class ProducerTracker {
     })
   }
 
-  #saveSnapshot(): Promise<boolean> {
+  #saveSnapshot(at: Position = this.#log.logEnd): Promise<boolean> {
     this.#bytesSinceSnapshot = 0
     this.#batchesSinceSnapshot = 0
-    return this.#log.snapshots.save(this.#log.logEnd, encodeProducerSnapshot(this.state))
+    return this.#log.snapshots.save(at, encodeProducerSnapshot(this.state))
   }
 
   #startRebuild(): void {
     if (this.#closed) return
     this.#inStep = false
     const rebuild = ++this.#rebuild
+    if (this.#keptTo > this.#log.logEnd.offset) this.#keptTo = asOffset(0)
+    this.#wake()
     // Nothing was ever written: in step at once. (Of a log that was deleted up to its end, a snapshot may still tell.)
     if (this.#log.logEnd.offset === 0) {
       this.state.clear()

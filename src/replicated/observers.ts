@@ -20,6 +20,20 @@ export class Observers {
     }
   }
 
+  get empty(): boolean {
+    return this.#all.length === 0
+  }
+
+  /** What the observers answer; undefined where none of them does. */
+  ask(question: (observer: LogObserver) => Promise<void> | undefined): Promise<void> | undefined {
+    const answers: Promise<void>[] = []
+    this.notify((observer) => {
+      const answer = question(observer)
+      if (answer !== undefined) answers.push(answer)
+    })
+    return answers.length === 0 ? undefined : Promise.all(answers).then(() => undefined)
+  }
+
   notify(call: (observer: LogObserver) => void): void {
     for (const observer of this.#all) {
       try {

@@ -31,6 +31,8 @@ export class RaftLog implements ReplicatedLog, GroupListener {
   readonly #observers: Observers
   #role: Role
   #highWatermark: Offset
+  /** Somebody follows the log. */
+  readonly #observed = Promise.withResolvers<void>()
   #state: 'open' | 'closing' | 'ended' = 'open'
 
   constructor(group: RaftGroup, host: Pick<Host, 'fatal'>) {
@@ -130,7 +132,9 @@ export class RaftLog implements ReplicatedLog, GroupListener {
   }
 
   observe(observer: LogObserver): () => void {
-    return this.#observers.add(observer)
+    const stop = this.#observers.add(observer)
+    this.#observed.resolve()
+    return stop
   }
 
   refuseAppends(): void {
@@ -154,6 +158,12 @@ export class RaftLog implements ReplicatedLog, GroupListener {
 
   onTruncated(to: Position): void {
     this.#observers.notify((observer) => observer.onTruncated?.(to))
+  }
+
+  /** A replica that has just opened waits for those who will follow it. */
+  beforeLogStart(logStart: Offset): Promise<void> | undefined {
+    const ask = () => this.#observers.ask((observer) => observer.beforeLogStart?.(logStart))
+    return this.#observers.empty ? this.#observed.promise.then(ask) : ask()
   }
 
   onLogStart(logStart: Offset): void {

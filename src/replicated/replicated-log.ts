@@ -52,6 +52,11 @@ export interface LogObserver {
   /** The commit moved; it never moves back. */
   onCommitted?(highWatermark: Offset): void
   onRoleChanged?(role: Role): void
+  /**
+   * Before this replica's log start moves there, for what must be kept of the records that go; it moves once the promise has
+   * resolved. Undefined: nothing is to be done. Must not reject. The offset is committed.
+   */
+  beforeLogStart?(logStart: Offset): Promise<void> | undefined
   onLogStartChanged?(logStart: Offset): void
   onClosed?(): void
 }

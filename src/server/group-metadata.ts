@@ -16,6 +16,7 @@ export function groupMetadata(controller: MetadataView): GroupMetadataPort {
     },
     partitionCount: (name) => topic(name)?.partitions.length,
     topicName: (topicId) => controller.image.topicsById.get(topicId)?.name,
+    caughtUp: async () => (await controller.catchUp()).errorCode === ErrorCode.NONE,
     topicId: (name) => topic(name)?.id ?? ZERO_UUID,
   }
 }

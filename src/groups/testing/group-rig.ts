@@ -43,6 +43,8 @@ export interface GroupRigOptions {
 }
 
 export class GroupRig {
+  /** Answered when the coordinator asks whether it knows all topics that there are. */
+  metadataCaughtUp: () => Promise<boolean> = () => Promise.resolve(true)
   readonly time: VirtualTime
   readonly logs: readonly ReplicatedLogDouble[]
   readonly coordinator: GroupCoordinator
@@ -99,6 +101,7 @@ export class GroupRig {
       createOffsetsTopic: () => Promise.resolve(3),
       partitionCount: (topic) => this.topics.get(topic),
       topicId: (topic) => (this.topics.has(topic) ? idOf(topic) : ZERO_UUID),
+      caughtUp: () => this.metadataCaughtUp(),
       topicName: (id) => [...this.topics.keys()].find((topic) => idOf(topic) === id),
     }
   }

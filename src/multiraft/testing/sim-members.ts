@@ -77,6 +77,7 @@ export class SimMember {
         () => ({
           onAppended: () => {},
           onTruncated: () => {},
+          beforeLogStart: () => undefined,
           onLogStart: () => {},
           onRole: () => {},
           onCommitted: (commit) => this.commits.push(commit),
