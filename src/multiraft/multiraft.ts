@@ -36,6 +36,8 @@ export interface GroupSpec {
 
 /** How often groups with a deadline are looked at. */
 const TICK_MS = 10
+/** Groups that may begin an election in one tick: thousands at once would drown the heartbeats. */
+const WOKEN_PER_TICK_MAX = 64
 /** Largest frame: a message of one huge batch and its head. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024
 
@@ -461,9 +463,15 @@ export class MultiRaft implements GroupNode {
   #tick(): void {
     this.#ticking = undefined
     const now = this.clock.monotonicMs()
+    let woken = 0
     for (const group of [...this.#restless]) {
-      if (group.deadlineMs === Infinity) this.#restless.delete(group)
-      else if (group.deadlineMs <= now) group.tick()
+      if (group.deadlineMs > now && group.deadlineMs !== Infinity) continue
+      this.#restless.delete(group)
+      if (group.deadlineMs === Infinity) continue
+      // Behind the others, for its next turn.
+      this.#restless.add(group)
+      group.tick()
+      if (++woken >= WOKEN_PER_TICK_MAX) break
     }
     if (this.#restless.size > 0 && !this.#closed) {
       this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())

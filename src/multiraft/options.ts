@@ -36,6 +36,7 @@ export const DEFAULT_TIMING: MultiRaftTiming = {
   electionTimeoutMs: 1000,
   rankStepMs: 20,
   retryMs: 100,
+  claimMs: 1000,
   quorumMs: 1000,
   deferMs: 200,
   transferMs: 1000,

@@ -132,7 +132,7 @@ export class Roles<B extends BatchRef> {
   }
 
   #preVote(nowMs: number): void {
-    this.#turn.retry(nowMs)
+    this.#turn.again(nowMs)
     if (!this.#mayCampaign) return
     this.#setRole('pre-candidate')
     this.#setLeader(undefined)
@@ -219,6 +219,7 @@ export class Roles<B extends BatchRef> {
     const up = leader !== undefined && this.#up.has(leader)
     this.#setLeader(up ? leader : undefined)
     if (up && claimed) this.#turn.rest()
+    else if (up) this.#turn.expectClaim(nowMs)
     else this.#turn.retry(nowMs)
   }
 

@@ -5,6 +5,8 @@ export interface RaftTiming {
   readonly rankStepMs: number
   /** Before an election that got nowhere is tried again. */
   readonly retryMs: number
+  /** How long a leader that made itself known may take to claim the group (law R8). */
+  readonly claimMs: number
   /** A leader without a quorum steps down after it. */
   readonly quorumMs: number
   /** Before a follower that deferred is asked again. */

@@ -12,11 +12,15 @@ export interface TurnOptions {
   readonly random: () => number
 }
 
+const DOUBLINGS_MAX = 4
+
 export class Turn {
   readonly #options: TurnOptions
   /** Of the last leader that was lost: its rank is not waited for. */
   #lost: NodeId | undefined
   #deadlineMs = Infinity
+  /** Elections of this replica that got nowhere, one after the other. */
+  #tries = 0
 
   constructor(options: TurnOptions) {
     this.#options = options
@@ -31,11 +35,13 @@ export class Turn {
   rest(): void {
     this.#deadlineMs = Infinity
     this.#lost = undefined
+    this.#tries = 0
   }
 
   leaderLost(leader: NodeId, nowMs: number): void {
     this.#lost = leader
     this.#deadlineMs = Infinity
+    this.#tries = 0
     this.wait(nowMs)
   }
 
@@ -44,9 +50,27 @@ export class Turn {
     this.#deadlineMs = Math.min(this.#deadlineMs, nowMs + this.#rankMs)
   }
 
+  /** Someone else may be elected meanwhile. */
   retry(nowMs: number): void {
-    const { timing, random } = this.#options
-    this.#deadlineMs = nowMs + timing.retryMs * (0.5 + random()) + this.#rankMs
+    this.#retryAfter(nowMs, this.#options.timing.retryMs)
+  }
+
+  /** An election of its own begins: the more of them got nowhere, the longer until the next, since many groups may ask at once. */
+  again(nowMs: number): void {
+    this.#retryAfter(
+      nowMs,
+      this.#options.timing.retryMs * 2 ** Math.min(this.#tries, DOUBLINGS_MAX),
+    )
+    this.#tries++
+  }
+
+  /** A leader made itself known; its node is yet to list the group (law R8). */
+  expectClaim(nowMs: number): void {
+    this.#deadlineMs = nowMs + this.#options.timing.claimMs
+  }
+
+  #retryAfter(nowMs: number, ms: number): void {
+    this.#deadlineMs = nowMs + ms * (0.5 + this.#options.random()) + this.#rankMs
   }
 
   /** This voter's place among those that may campaign, 0 first, as a time. */

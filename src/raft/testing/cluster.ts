@@ -23,6 +23,7 @@ import { showMessage, showOperation } from './trace.ts'
 
 export const TIMING: RaftTiming = {
   rankStepMs: 10,
+  claimMs: 150,
   retryMs: 100,
   quorumMs: 300,
   deferMs: 50,
