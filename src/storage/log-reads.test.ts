@@ -85,8 +85,8 @@ test('damage that is cut away while it is looked for is none', async () => {
       log.truncate(position(1, 2))
       world.disk.release()
       await world.do(searching)
-      await world.do(store.flush())
       assert.equal(log.damage, undefined, `at read ${step}`)
+      await world.do(store.flush())
       assert.equal(await world.do(log.seekTimestamp(1500, asOffset(2))), undefined)
     }
   }
