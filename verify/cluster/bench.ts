@@ -190,8 +190,8 @@ export class Bench {
     else this.problem(text)
   }
 
-  /** Everything healed, all that runs in sync again, all of it read and checked. */
-  async judge(): Promise<void> {
+  /** Reads the whole topic into the history; returns how many records there are. */
+  async read(): Promise<number> {
     await this.whole()
     const where = {
       bootstrap: this.cluster.bootstrap(),
@@ -199,7 +199,12 @@ export class Bench {
       partitions: this.partitions.length,
     }
     const { librdkafka } = this.options
-    const read = await readEverything(this.env, this.recorder, where, { librdkafka })
+    return readEverything(this.env, this.recorder, where, { librdkafka })
+  }
+
+  /** Everything healed, all that runs in sync again, all of it read and checked. */
+  async judge(): Promise<void> {
+    const read = await this.read()
     const history = this.recorder.history()
     const anomalies = checkHistory(history)
     const outcomes = history.flatMap((op) => (op.kind === 'produce' ? op.records : []))

@@ -22,16 +22,20 @@ export interface ClientKind {
   readonly givesUp: boolean
   /** Records a second that it manages easily. */
   readonly rate: number
+  /** What it can't deliver fails after so long at most, when told to give up after `timeoutMs`. */
+  failsWithinMs(timeoutMs: number): number
   command(): readonly [command: string, ...args: string[]]
 }
 
 const program = (file: string): string => path.join(import.meta.dirname, 'clients', file)
+const asTold = (timeoutMs: number) => timeoutMs
 const idempotent = {
   acks: 'all',
   idempotent: true,
   ordered: true,
   givesUp: false,
   rate: 200,
+  failsWithinMs: asTold,
 } as const
 
 export const clients: Readonly<Record<ClientName, ClientKind>> = {
@@ -44,7 +48,13 @@ export const clients: Readonly<Record<ClientName, ClientKind>> = {
     needs: ['kcat'],
     command: () => [process.execPath, program('kcat.ts')],
   },
-  kafkajs: { ...idempotent, needs: [], command: () => [process.execPath, program('kafkajs.ts')] },
+  // It counts tries, not time, and a record first waits for the send before it.
+  kafkajs: {
+    ...idempotent,
+    failsWithinMs: (timeoutMs) => 3 * timeoutMs,
+    needs: [],
+    command: () => [process.execPath, program('kafkajs.ts')],
+  },
   librdkafka: {
     ...idempotent,
     needs: ['confluent'],
@@ -75,6 +85,7 @@ export const clients: Readonly<Record<ClientName, ClientKind>> = {
     ordered: false,
     givesUp: true,
     rate: 200,
+    failsWithinMs: asTold,
     needs: ['kafka-python'],
     command: () => ['/usr/bin/python3', program('kafka_python.py')],
   },

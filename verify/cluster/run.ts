@@ -50,7 +50,7 @@ interface Result {
 
 function jobs(): Job[] {
   const repeat = Number(options.repeat)
-  if (options.short) return shortSelection.map((job) => ({ ...job, repeat }))
+  if (options.short) return [...shortSelection]
   const wanted = options.scenario ?? scenarios.map(({ name }) => name)
   return wanted.flatMap((name) => {
     const scenario = scenarios.find((known) => known.name === name)

@@ -4,7 +4,7 @@
 import { run } from '../../../test/compat/process.ts'
 import { Load, loadArguments, NotAcknowledged, type LoadRecord } from './load.ts'
 
-const AT_ONCE_MAX = 8
+const AT_ONCE_MAX = 64
 /** kcat itself waits a little longer for its queue than for a message. */
 const END_GRACE_MS = 10_000
 
