@@ -1,24 +1,39 @@
 // What a broker does now and then: deletes what is past retention, compacts internal topics, forgets producers that are gone,
 // and keeps the state of the others for the next start.
 
-import type { Timer } from '../env/env.ts'
-import type { Services } from './services.ts'
+import type { BrokerConfigs } from '../base/config/broker-configs.ts'
+import type { Env, Timer } from '../env/env.ts'
+import type { Partition } from '../partition/partition.ts'
 
 /** Kafka's `producer.id.expiration.check.interval.ms`. */
 const PRODUCER_CHECK_MS = 600_000
 const SNAPSHOT_CHECK_MS = 30_000
 /** Kafka's `log.cleaner.backoff.ms`. */
 const COMPACTION_CHECK_MS = 15_000
-/** After each megabyte that compaction reads: others use the disk as well. */
-const COMPACTION_PAUSE_MS = 20
+/** After each piece that compaction reads: requests and heartbeats share the event loop with it. */
+const COMPACTION_PAUSE_MS = 5
 const TIMER_MS_MAX = 0x7fffffff
 
+/** What is done to a partition. */
+type Kept = Pick<Partition, 'applyRetention' | 'compact'> & {
+  readonly producers: Pick<Partition['producers'], 'expire' | 'saveWhereResting'>
+}
+
+interface HousekeepingServices {
+  readonly env: Pick<Env, 'timers' | 'log'>
+  readonly config: Pick<
+    BrokerConfigs,
+    'log.retention.check.interval.ms' | 'producer.id.expiration.ms'
+  >
+  readonly partitions: { all(): Iterable<Kept> }
+}
+
 export class Housekeeping {
-  readonly #services: Pick<Services, 'env' | 'config' | 'partitions'>
+  readonly #services: HousekeepingServices
   readonly #timers = new Set<Timer>()
   #closed = false
 
-  constructor(services: Pick<Services, 'env' | 'config' | 'partitions'>) {
+  constructor(services: HousekeepingServices) {
     this.#services = services
   }
 
@@ -61,12 +76,18 @@ export class Housekeeping {
     }
   }
 
-  /** One log at a time. */
+  /** One log at a time; one that can't be compacted does not keep the others from it. */
   async #compact(): Promise<void> {
+    const failures: unknown[] = []
     for (const partition of [...this.#services.partitions.all()]) {
       if (this.#closed) return
-      await partition.compact(() => this.#pause(COMPACTION_PAUSE_MS))
+      try {
+        await partition.compact(() => this.#pause(COMPACTION_PAUSE_MS))
+      } catch (error) {
+        failures.push(error)
+      }
     }
+    if (failures.length > 0) throw failures[0]
   }
 
   async #pause(ms: number): Promise<void> {

@@ -30,7 +30,7 @@ export interface CompactionOptions {
   readonly tombstonesUpTo?: Offset
   /** For the keys of one call, roughly. */
   readonly keyBytesMax?: number
-  /** Awaited between pieces of work of about a megabyte; the caller sets the pace. It may throw to end the call. */
+  /** Awaited after each piece of work (128 KiB that were read); the caller sets the pace. It may throw to end the call. */
   readonly pause?: () => Promise<void>
   /** Asked before anything is replaced: false when the log is no longer the one that was read. */
   readonly isCurrent?: () => boolean
@@ -54,7 +54,7 @@ export type CompactionResult =
   | { readonly kind: 'interrupted'; readonly why: string }
 
 const KEY_BYTES_MAX = 16 * 1024 * 1024
-const READ_BYTES = 1024 * 1024
+const READ_BYTES = 128 * 1024
 const WRITE_BYTES = 256 * 1024
 /** What a key costs beside its bytes. */
 const KEY_OVERHEAD_BYTES = 64
