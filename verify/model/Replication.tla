@@ -432,9 +432,10 @@ Next ==
 Spec == Init /\ [][Next]_vars
 
 (* Two states are the same to the checker when they differ only in `last`, or in what the
-   leader of a past epoch sent beyond its commit and no replica can receive any more. *)
+   leader of a past epoch sent beyond its commit and no replica can receive any more (not
+   even one that will have forgotten its term). *)
 View ==
-  LET past(t) == \A i \in Nodes : Durable(i).term > t
+  LET past(t) == damages = MaxDamages /\ \A i \in Nodes : Durable(i).term > t
   IN <<disk, role, votes, [t \in Epochs |-> IF past(t) THEN Prefix(led[t], committed[t]) ELSE led[t]],
        elections, acked, committed, rounds, damages, late, at>>
 

@@ -10,8 +10,8 @@ import { parseArgs } from 'node:util'
 import { provideTlc, runTlc } from './tlc.ts'
 import type { Outcome } from './tlc.ts'
 import { describeTrace } from './trace.ts'
-import { largeBounds, soundBounds, variants } from './variants.ts'
-import type { Bounds, Variant } from './variants.ts'
+import { largeScopes, soundScopes, variants } from './variants.ts'
+import type { Bounds, Scope, Variant } from './variants.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -41,17 +41,17 @@ async function main(): Promise<boolean> {
 
 async function checkSound(): Promise<boolean> {
   let good = true
-  for (const [k, bounds] of (options.large ? largeBounds : soundBounds).entries()) {
+  for (const [k, scope] of (options.large ? largeScopes : soundScopes).entries()) {
     const outcome = await runTlc({
       name: `sound-${k}`,
       rules: 'sound',
-      bounds,
+      bounds: scope.bounds,
       script: [],
       workers: 2,
       timeoutMs: soundTimeoutMs,
+      random: scope.random,
     })
-    const counted = `${outcome.distinctStates.toLocaleString('en-US')} distinct states`
-    const said = `${describeBounds(bounds)}: ${counted}, ${seconds(outcome.ms)}`
+    const said = `${describeBounds(scope.bounds)}: ${counted(outcome, scope)}, ${seconds(outcome.ms)}`
     if (outcome.violation === undefined) console.log(`holds  ${said}`)
     else {
       good = false
@@ -60,6 +60,13 @@ async function checkSound(): Promise<boolean> {
     }
   }
   return good
+}
+
+function counted({ states }: Outcome, { random }: Scope): string {
+  const number = (n: number) => n.toLocaleString('en-US')
+  return random === undefined
+    ? `${number(states)} distinct states`
+    : `${number(states)} states in ${number(random)} random behaviours`
 }
 
 /** Two at a time, each with one thread. */
@@ -102,18 +109,18 @@ async function showVariant(name: string): Promise<boolean> {
   return outcome.violation !== undefined
 }
 
-function describeVariant(variant: Variant, { violation, distinctStates, ms }: Outcome): string {
+function describeVariant(variant: Variant, { violation, states, ms }: Outcome): string {
   const name = variant.name.padEnd(28)
-  const searched = `${distinctStates.toLocaleString('en-US')} states, ${seconds(ms)}`
+  const searched = `${states.toLocaleString('en-US')} states, ${seconds(ms)}`
   if (violation === undefined) return `NOT FOUND ${name} ${searched}`
   const given = variant.script.length === 0 ? '' : ` (the first ${variant.script.length} given)`
-  const steps = `in ${violation.states.length - 1} steps${given}`
+  const steps = `in ${violation.behaviour.length - 1} steps${given}`
   return `found  ${name} ${steps}: ${violation.property}; ${searched}`
 }
 
 function printTrace(outcome: Outcome): void {
   if (outcome.violation === undefined) return
-  console.log(describeTrace(outcome.violation.states).join('\n'))
+  console.log(describeTrace(outcome.violation.behaviour).join('\n'))
 }
 
 function describeBounds(bounds: Bounds): string {

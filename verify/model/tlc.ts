@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path'
 import { mavenJars, provideJava } from '../../test/compat/install.ts'
 import { run } from '../../test/compat/process.ts'
+import { depthMax } from './variants.ts'
 import type { Bounds, Step } from './variants.ts'
 
 const here = import.meta.dirname
@@ -23,15 +24,18 @@ export interface Task {
   readonly script: readonly Step[]
   readonly workers: 1 | 2
   readonly timeoutMs: number
-  /** Instead of all behaviours: random ones, this long, from this seed. */
-  readonly simulate?: { readonly seconds: number; readonly seed: number }
+  /** Random behaviours, so many, instead of all. */
+  readonly random?: number | undefined
 }
 
 export interface Outcome {
-  readonly distinctStates: number
+  /** Distinct ones; all that were visited where the behaviours are random. */
+  readonly states: number
   readonly ms: number
   /** The violated property and the behaviour; undefined when TLC found none. */
-  readonly violation: { readonly property: string; readonly states: readonly string[] } | undefined
+  readonly violation:
+    | { readonly property: string; readonly behaviour: readonly string[] }
+    | undefined
 }
 
 /** Java and the jar. Returns undefined when both are there, else why not. */
@@ -79,9 +83,9 @@ export async function runTlc(task: Task): Promise<Outcome> {
       ? ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx1g']
       : ['-XX:+UseParallelGC', '-Xmx4g']
   const mode =
-    task.simulate === undefined
+    task.random === undefined
       ? []
-      : ['-simulate', '-depth', '60', '-seed', `${task.simulate.seed}`]
+      : ['-simulate', `num=${task.random}`, '-depth', `${depthMax}`, '-seed', '1']
   try {
     const done = await run(
       'java',
@@ -101,18 +105,24 @@ export async function runTlc(task: Task): Promise<Outcome> {
 }
 
 function read(task: Task, output: string, ms: number): Outcome {
-  const counts = [...output.matchAll(/([\d,]+) distinct states found/g)].at(-1)?.[1] ?? '0'
-  const distinctStates = Number(counts.replaceAll(',', ''))
+  const pattern =
+    task.random === undefined ? /([\d,]+) distinct states found/g : /([\d,]+) states checked/g
+  const counts = [...output.matchAll(pattern)].at(-1)?.[1] ?? '0'
+  const states = Number(counts.replaceAll(',', ''))
   const property = /(?:Invariant|Action property) (\w+) is violated/.exec(output)?.[1]
   if (property !== undefined) {
-    const states = output
+    const behaviour = output
       .split(/^State \d+: .*$/m)
       .slice(1)
       .map((text) => text.split(/\n\n/)[0] ?? '')
-    return { distinctStates, ms, violation: { property, states } }
+    return { states, ms, violation: { property, behaviour } }
   }
-  if (/Model checking completed. No error has been found/.test(output)) {
-    return { distinctStates, ms, violation: undefined }
+  const finished =
+    task.random === undefined
+      ? /Model checking completed. No error has been found/.test(output)
+      : /^Finished in /m.test(output) && states > 0 && !/^Error/m.test(output)
+  if (finished) {
+    return { states, ms, violation: undefined }
   }
   throw new Error(`TLC did not finish ${task.name}:\n${output.slice(-3000)}`)
 }

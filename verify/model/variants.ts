@@ -35,20 +35,31 @@ const small: Bounds = {
   slowFollowers: false,
 }
 
-/** Checked on every run; every one is exhaustive within its bounds. */
-export const soundBounds: readonly Bounds[] = [
-  { ...small, epochs: 3, records: 1, unsynced: 1 },
-  { ...small, epochs: 2, records: 1, slowFollowers: true },
-  { ...small, epochs: 2, records: 1, unsynced: 1, damages: 1 },
+/** Within these bounds the sound rules are checked. */
+export interface Scope {
+  readonly bounds: Bounds
+  /** Random behaviours, so many, where all of them are too many; each of up to `depthMax` steps, always the same. */
+  readonly random?: number
+}
+
+export const depthMax = 50
+
+/** Checked on every run. */
+export const soundScopes: readonly Scope[] = [
+  { bounds: { ...small, epochs: 3 } },
+  { bounds: { ...small, slowFollowers: true } },
+  { bounds: { ...small, unsynced: 1, damages: 1 } },
+  { bounds: { ...small, voters: 5, epochs: 3, records: 2, damages: 2 }, random: 500 },
 ]
 
 /** Checked with `--large`. */
-export const largeBounds: readonly Bounds[] = [
-  { ...small, epochs: 3, records: 2 },
-  { ...small, epochs: 4, records: 1, unsynced: 1 },
-  { ...small, epochs: 3, records: 1, slowFollowers: true },
-  { ...small, epochs: 3, records: 1, unsynced: 1, damages: 1 },
-  { ...small, voters: 5, epochs: 2, records: 1, unsynced: 1 },
+export const largeScopes: readonly Scope[] = [
+  { bounds: { ...small, epochs: 4, unsynced: 1 } },
+  { bounds: { ...small, epochs: 3, records: 2 } },
+  { bounds: { ...small, epochs: 3, slowFollowers: true } },
+  { bounds: { ...small, epochs: 3, unsynced: 1, damages: 1 } },
+  { bounds: { ...small, voters: 5, unsynced: 1 } },
+  { bounds: { ...small, voters: 5, epochs: 4, records: 2, damages: 3 }, random: 100_000 },
 ]
 
 /** a leads epoch 1 and alone holds a record; c leads epoch 2 without it; a leads again, in epoch 3. b voted each time. */
