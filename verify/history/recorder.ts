@@ -20,13 +20,15 @@ interface Entry {
 
 export class Recorder {
   readonly #nowMs: () => number
+  readonly #told: (body: Body) => void
   readonly #entries: Entry[] = []
   readonly #open = new Map<number, Entry>()
   #moment = 0
 
-  /** `nowMs` is for the texts alone; the order comes from the calls. */
-  constructor(nowMs: () => number) {
+  /** `nowMs` is for the texts alone; the order comes from the calls. `told` is called with what each operation came to. */
+  constructor(nowMs: () => number, told: (body: Body) => void = () => {}) {
     this.#nowMs = nowMs
+    this.#told = told
   }
 
   get operations(): number {
@@ -53,6 +55,7 @@ export class Recorder {
     this.#open.delete(begun.invoked)
     entry.body = body
     entry.completed = this.#moment++
+    if (body !== undefined) this.#told(body)
   }
 
   /** What the same answer says besides: it has the same beginning and ends now. */

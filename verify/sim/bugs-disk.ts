@@ -7,13 +7,13 @@ import type { Bug } from './bugs.ts'
 
 type FileWrap = (file: DiskFile, path: string, env: Env) => DiskFile
 
-function withFiles(env: Env, wrap: FileWrap): Env {
+export function withFiles(env: Env, wrap: FileWrap): Env {
   const open: Disk['open'] = async (path, mode, options) =>
     wrap(await env.disk.open(path, mode, options), path, env)
   return withDisk(env, { open })
 }
 
-function withDisk(env: Env, changed: Partial<Disk>): Env {
+export function withDisk(env: Env, changed: Partial<Disk>): Env {
   const { disk } = env
   const same: Disk = {
     open: (path, mode, options) => disk.open(path, mode, options),
@@ -30,7 +30,7 @@ function withDisk(env: Env, changed: Partial<Disk>): Env {
   return { ...env, disk: { ...same, ...changed } }
 }
 
-function withFile(file: DiskFile, changed: Partial<DiskFile>): DiskFile {
+export function withFile(file: DiskFile, changed: Partial<DiskFile>): DiskFile {
   const same: DiskFile = {
     read: (target, position) => file.read(target, position),
     write: (chunks, position) => file.write(chunks, position),

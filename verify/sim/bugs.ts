@@ -3,13 +3,19 @@
 import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
 import { DISK_BUGS } from './bugs-disk.ts'
+import { CONSENSUS_BUGS } from './bugs-consensus.ts'
 import { WIRE_BUGS } from './bugs-wire.ts'
 import type { EnvWrap } from './node.ts'
 
 export interface Bug {
   readonly name: string
   readonly what: string
-  readonly wrap: (chance: Prng, simulation: Simulation) => EnvWrap
+  /** Between the node and its ports. */
+  readonly wrap?: (chance: Prng, simulation: Simulation) => EnvWrap
+  /** In the product's own objects, of all nodes; what it returns takes it out again. */
+  readonly plant?: (chance: Prng) => () => void
+  /** Where one node can't show it. */
+  readonly nodes?: number
 }
 
-export const BUGS: readonly Bug[] = [...DISK_BUGS, ...WIRE_BUGS]
+export const BUGS: readonly Bug[] = [...DISK_BUGS, ...WIRE_BUGS, ...CONSENSUS_BUGS]

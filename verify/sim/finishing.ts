@@ -10,12 +10,13 @@ import { askCommitted, incarnationOf, list } from './administering.ts'
 import { DELIVERY_TIMEOUT_MS } from './producing.ts'
 import { fetchRaw } from './reading.ts'
 import type { SimNode } from './node.ts'
-import { GROUP, TOPIC, type Client, type World } from './world.ts'
+import { GROUP, pause, TOPIC, type Client, type World } from './world.ts'
 
 /** Virtual time in which each client must get something done once everything is healed. */
 const PROGRESS_MS_MAX = 15_000
 const END_MS_MAX = DELIVERY_TIMEOUT_MS + 10_000
 const READ_MS_MAX = 30_000
+const CATCH_UP_WAITS = 100
 
 /** Waits until every client has done something since the healing, or reports those that have not. */
 export async function requireProgress(world: World, nodes: readonly SimNode[]): Promise<void> {
@@ -78,19 +79,22 @@ async function finalReads(client: Client): Promise<void> {
 }
 
 async function readPartition(
-  { cluster, world, name }: Client,
+  client: Client,
   topic: string,
   incarnation: string,
   partition: number,
 ): Promise<void> {
+  const { cluster, world, name } = client
   const limits = { timeoutMs: READ_MS_MAX }
   const begun = world.recorder.begin(name)
   const records: Final['records'][number][] = []
   const first = await retrying(cluster, limits, async () => {
-    const start = await startOf(cluster, topic, partition)
+    const start = await edgeOf(cluster, topic, partition, 'beginning')
     return fetchRaw(cluster, { topic, partition, offset: start }, incarnation)
   })
+  const end = await retrying(cluster, limits, () => edgeOf(cluster, topic, partition, 'end'))
   let last = first
+  let waits = 0
   for (;;) {
     records.push(...last.records)
     world.recorder.note(name, {
@@ -100,25 +104,28 @@ async function readPartition(
       batches: last.batches,
     })
     const { next: offset } = last
-    if (offset >= last.highWatermark) break
-    const before = offset
+    if (offset >= end) break
     last = await retrying(cluster, limits, () =>
       fetchRaw(cluster, { topic, partition, offset }, incarnation),
     )
-    if (last.next === before) break
+    if (last.next > offset) continue
+    // A new leader knows its high watermark only once it has committed something of its own.
+    if (waits++ > CATCH_UP_WAITS) break
+    await pause(client, 50)
   }
   const { logStart } = first
-  const { highWatermark } = last
-  const common = { kind: 'final', topic: incarnation, partition, logStart, highWatermark } as const
+  const at = { topic: incarnation, partition, logStart, highWatermark: end }
+  const common = { kind: 'final', ...at } as const
   world.recorder.end(begun, { ...common, records })
 }
 
-async function startOf(
+async function edgeOf(
   cluster: Client['cluster'],
   topic: string,
   partition: number,
+  at: 'beginning' | 'end',
 ): Promise<number> {
-  const [found] = await findOffsets(cluster, [{ topic, partition, at: 'beginning' }])
+  const [found] = await findOffsets(cluster, [{ topic, partition, at }])
   return found?.offset ?? 0
 }
 

@@ -1,6 +1,6 @@
 // Plants each known error in turn and counts the seeds until something finds it.
 
-import { BUGS } from './bugs.ts'
+import type { Bug } from './bugs.ts'
 import type { Mode } from './plan.ts'
 import { Pool } from './pool.ts'
 
@@ -15,16 +15,17 @@ export interface Hunted {
 
 /** At most `seedsMax` seeds for each bug. */
 export async function hunt(
+  bugs: readonly Bug[],
   { mode, nodes }: { readonly mode: Mode; readonly nodes: number | undefined },
   seedsMax: number,
   jobs: number,
 ): Promise<Hunted[]> {
   const pool = new Pool(jobs)
   const found = await Promise.all(
-    BUGS.map(({ name, what }) =>
+    bugs.map(({ name, what, nodes: needed }) =>
       pool.slot(async (): Promise<Hunted> => {
         for (let seed = 1; seed <= seedsMax; seed++) {
-          const { problems } = await pool.run({ seed, mode, nodes, bug: name })
+          const { problems } = await pool.run({ seed, mode, nodes: nodes ?? needed, bug: name })
           if (problems.length === 0) continue
           return { bug: name, what, seeds: seed, by: [...new Set(problems.map((p) => p.name))] }
         }

@@ -25,7 +25,7 @@ const HELP = `npm run sim -- [options]
   --without L   with --seed: leave out the faults of these numbers (1,4,7)
   --shrink      with --seed: leave out every fault that the failure does without
   --bug NAME    plant an error between the node and its ports
-  --bugs        plant each of them in turn, and say what finds it and how soon
+  --bugs        plant each of them in turn (or --bug NAME alone), and say what finds it and how soon
 `
 
 async function main(): Promise<number> {
@@ -51,7 +51,8 @@ async function main(): Promise<number> {
   const bug = values.bug === undefined ? undefined : bugOf(values.bug)
   const nodes = values.nodes === undefined ? undefined : Number(values.nodes)
   if (values.bugs) {
-    const found = await hunt({ mode, nodes }, Number(values.seeds ?? 30), Number(values.jobs))
+    const bugs = bug === undefined ? BUGS : [bug]
+    const found = await hunt(bugs, { mode, nodes }, Number(values.seeds ?? 30), Number(values.jobs))
     return printHunt(found) ? 0 : 1
   }
   if (values.seed !== undefined) {

@@ -64,6 +64,7 @@ export class SimNode {
     this.#invariants = invariants
     this.#report = report
     this.host = simulation.host(nodeHost(id))
+    this.host.faults.syncSlowness = plan.syncSlowness[id - 1] ?? 1
   }
 
   get isUp(): boolean {

@@ -63,6 +63,8 @@ export interface ProducerPlan {
 export interface Plan {
   readonly mode: Mode
   readonly nodes: number
+  /** By node: how many times as long as a fast disk's its syncs take. */
+  readonly syncSlowness: readonly number[]
   /** How long faults and clients work against each other. */
   readonly durationMs: number
   readonly faults: readonly PlannedFault[]
@@ -96,6 +98,7 @@ export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
   return {
     mode,
     nodes,
+    syncSlowness: planDisks(chance.split('disks'), nodes),
     durationMs,
     faults,
     producers,
@@ -138,6 +141,14 @@ function planProducer(
     largeShare: chance.pick([0, 0.02, 0.1]),
     lingerMs: chance.pick([0, 0, 5]),
   }
+}
+
+/** The slower a disk, the longer it is between what is written and what is safe. */
+function planDisks(chance: Prng, nodes: number): number[] {
+  const all = chance.pick([1, 1, 10, 60])
+  return Array.from({ length: nodes }, () =>
+    nodes === 1 ? 1 : chance.chance(0.2) ? chance.pick([1, 20, 100]) : all,
+  )
 }
 
 /** Small enough that files are rolled, recycled and written back all the time. */

@@ -11,7 +11,6 @@ import { runChurner } from './churning.ts'
 import { runMember, runReader } from './consuming.ts'
 import { Faults } from './faults.ts'
 import { endClients, readEverything, requireProgress } from './finishing.ts'
-import { Invariants } from './invariants.ts'
 import { SimNode } from './node.ts'
 import { makePlan, type Mode, type PlannedFault } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
@@ -53,9 +52,10 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const plan = makePlan(simulation.chance.split('plan'), mode, options.nodes)
   const world = new World(simulation, plan)
   const bugChance = simulation.chance.split('bug')
-  const wrap = options.bug?.wrap(bugChance, simulation) ?? ((env) => env)
+  const wrap = options.bug?.wrap?.(bugChance, simulation) ?? ((env) => env)
+  const takeOut = options.bug?.plant?.(bugChance)
   const report = (problem: Problem): void => world.report(problem)
-  const invariants = new Invariants(report)
+  const { invariants } = world
   const nodes = Array.from({ length: plan.nodes }, (_, i) => {
     return new SimNode({ id: i + 1, simulation, plan, wrap, invariants, report })
   })
@@ -93,6 +93,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   } catch (error) {
     world.report({ name: 'node-failed', where: 'the simulation', text: textOf(error) })
   }
+  takeOut?.()
   const history = world.recorder.history()
   // The history is part of the trace: two runs that differ in what a client saw are not the same.
   simulation.trace(JSON.stringify(history))
@@ -139,6 +140,7 @@ async function createLasting(client: Client): Promise<void> {
         configs,
       })
       topicId = created.topicId
+      world.served.topic(TOPIC, topicId)
     }
     const outcome = await write(client, existenceOf(TOPIC), 'there', call)
     if (outcome === 'ok') {

@@ -10,9 +10,11 @@ import type { Outcome } from '../history/history.ts'
 import { Recorder } from '../history/recorder.ts'
 import { KafkaError, RequestError } from '../../src/client/client-error.ts'
 import { ContentMaker } from './content.ts'
+import { Invariants } from './invariants.ts'
 import { nodeHost, NODE_PORT } from './node.ts'
 import type { Plan } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
+import { Served } from './served.ts'
 import { checkWireOrder } from './wire-order.ts'
 
 /** The topic that lasts; others come and go. */
@@ -29,6 +31,8 @@ export class World {
   readonly simulation: Simulation
   readonly plan: Plan
   readonly recorder: Recorder
+  readonly invariants: Invariants
+  readonly served: Served
   readonly content: ContentMaker
   readonly problems: Problem[] = []
   /** Partitions that `TOPIC` surely has. */
@@ -44,7 +48,13 @@ export class World {
   constructor(simulation: Simulation, plan: Plan) {
     this.simulation = simulation
     this.plan = plan
-    this.recorder = new Recorder(() => simulation.nowMs)
+    const report = (problem: Problem): void => this.report(problem)
+    this.invariants = new Invariants(report)
+    this.served = new Served(this.invariants, report)
+    this.recorder = new Recorder(
+      () => simulation.nowMs,
+      (body) => this.served.watch(body),
+    )
     this.content = new ContentMaker(simulation.chance.split('content'))
   }
 

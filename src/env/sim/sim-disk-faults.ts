@@ -29,6 +29,8 @@ export class DiskFaults {
   #rules: { readonly fault: DiskFault; left: number }[] = []
   /** Operations that begin before this virtual time end after it. */
   stalledUntilMs = 0
+  /** Syncs take so many times as long as those of a fast disk: a choice of the machine's, not a fault. */
+  syncSlowness = 1
 
   constructor(chance: Prng) {
     this.#chance = chance

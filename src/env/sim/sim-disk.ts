@@ -158,9 +158,11 @@ export class SimDisk implements Disk {
   }
 
   #durationMs<T>(plan: OperationPlan<T>): number {
-    const typical = plan.operation.startsWith('sync') ? SYNC_MS : OPERATION_MS
+    const { faults } = this.#host
+    const isSync = plan.operation.startsWith('sync')
+    const typical = isSync ? SYNC_MS * faults.syncSlowness : OPERATION_MS
     const durationMs = this.#chance.latencyMs(typical) + (plan.bytes ?? 0) / BYTES_PER_MS
-    const stallMs = this.#host.faults.stalledUntilMs - this.#scheduler.nowMs
+    const stallMs = faults.stalledUntilMs - this.#scheduler.nowMs
     return stallMs > 0 ? stallMs + durationMs : durationMs
   }
 
