@@ -248,7 +248,7 @@ Vote(j, c, t) ==
 \* A campaign and a late request matter only where a grant does not say whom it answers:
 \* a candidate must not count one for a candidacy that it forgot through damage.
 Campaign(i, t) ==
-  /\ Broken("grant-names-no-boot") /\ MayCampaign(i, t) /\ role[i] # "leader"
+  /\ Broken("grant-names-no-candidacy") /\ MayCampaign(i, t) /\ role[i] # "leader"
   /\ disk' = [disk EXCEPT ![i] = <<[Accepted(i) EXCEPT !.term = t, !.vote = i]>>]
   /\ role' = [role EXCEPT ![i] = "candidate"]
   /\ votes' = [votes EXCEPT ![i] = {i}]
@@ -341,7 +341,7 @@ Damage(i, n) ==
   /\ votes' = [votes EXCEPT ![i] = {}]
   /\ acked' = AcksWithout(i)
   /\ rounds' = [t \in Epochs |-> [RoundsWithout(i)[t] EXCEPT ![i] = <<>>]]
-  /\ late' = IF Broken("grant-names-no-boot") /\ role[i] = "candidate"
+  /\ late' = IF Broken("grant-names-no-candidacy") /\ role[i] = "candidate"
              THEN [late EXCEPT ![i] = <<s.term, End(s.log)>>] ELSE late
   /\ damages' = damages + 1
   /\ UNCHANGED <<led, elections, committed>>

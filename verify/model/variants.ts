@@ -231,7 +231,7 @@ export const variants: readonly Variant[] = [
     ],
   },
   {
-    name: 'grant-names-no-boot',
+    name: 'grant-names-no-candidacy',
     law: 'R5',
     breaks: 'a candidate counts a grant that answers a request from before its damage',
     bounds: { ...small, damages: 1 },
