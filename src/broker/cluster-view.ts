@@ -36,11 +36,11 @@ export class ClusterView {
     this.#host = options.host
   }
 
-  /** The nodes that can be reached and have a listener of that name, by id. */
+  /** The nodes that a client may turn to and that have a listener of that name, by id. */
   nodes(listener: string): NodeAddress[] {
     const nodes: NodeAddress[] = []
-    for (const broker of this.metadata.image.brokers.values()) {
-      if (!this.#host.isUp(broker.nodeId)) continue
+    const brokers = [...this.metadata.image.brokers.values()]
+    for (const broker of worthTrying(brokers, (nodeId) => this.#host.isUp(nodeId))) {
       const endpoint = broker.listeners.find(({ name }) => name === listener)
       if (endpoint === undefined) continue
       const { host, port } = endpoint
@@ -82,4 +82,16 @@ export class ClusterView {
     const replicas = topic?.partitions[partition.index]?.replicas
     return replicas === undefined ? 1 : this.#host.inSync(partition.log.id, replicas).length
   }
+}
+
+/**
+ * Those that are up, while most of the nodes are. A node that misses the majority can't tell whether they are dead or it is cut
+ * off: a client that asked it, and was told of it alone, would ask it for ever and never find the others.
+ */
+export function worthTrying<Broker extends { readonly nodeId: NodeId }>(
+  brokers: readonly Broker[],
+  isUp: (nodeId: NodeId) => boolean,
+): readonly Broker[] {
+  const up = brokers.filter(({ nodeId }) => isUp(nodeId))
+  return up.length > brokers.length / 2 ? up : brokers
 }
