@@ -102,7 +102,8 @@ export class Healing {
     const { damage } = stored
     if (damage === undefined) return true
     try {
-      let from: Offset = damage.from
+      // The leader has nothing below its log start; what is damaged there goes with this replica's own.
+      let from: Offset = damage.from > stored.logStart ? damage.from : stored.logStart
       while (from < damage.to) {
         const request = encodeRange({ group: group.id, from, to: damage.to })
         const bytes = await this.#options.calls.call(
