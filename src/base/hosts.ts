@@ -14,3 +14,10 @@ export function isWildcard(host: string): boolean {
 export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
+
+/** What `hostPort` made of it; undefined for what it never makes. */
+export function parseHostPort(text: string): { host: string; port: number } | undefined {
+  const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  return host === undefined ? undefined : { host, port: Number(match?.[3]) }
+}

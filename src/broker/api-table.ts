@@ -12,13 +12,16 @@ import { DeleteTopicsHandler } from './handlers/delete-topics.ts'
 import { DescribeClusterHandler } from './handlers/describe-cluster.ts'
 import { DescribeConfigsHandler } from './handlers/describe-configs.ts'
 import { DescribeLogDirsHandler } from './handlers/describe-log-dirs.ts'
+import { DescribeQuorumHandler } from './handlers/describe-quorum.ts'
 import { DescribeTopicPartitionsHandler } from './handlers/describe-topic-partitions.ts'
+import { ElectLeadersHandler } from './handlers/elect-leaders.ts'
 import { FetchHandler } from './handlers/fetch.ts'
 import { FindCoordinatorHandler } from './handlers/find-coordinator.ts'
 import { groupHandlers } from './handlers/group-apis.ts'
 import { IncrementalAlterConfigsHandler } from './handlers/incremental-alter-configs.ts'
 import { InitProducerIdHandler } from './handlers/init-producer-id.ts'
 import { ListOffsetsHandler } from './handlers/list-offsets.ts'
+import { ListPartitionReassignmentsHandler } from './handlers/list-partition-reassignments.ts'
 import { MetadataHandler } from './handlers/metadata.ts'
 import { OffsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts'
 import { ProduceHandler } from './handlers/produce.ts'
@@ -64,10 +67,16 @@ export function servedApis(services: Services): readonly ServedApi[] {
     DescribeLogDirs: served(APIS.DescribeLogDirs, new DescribeLogDirsHandler(services)),
     CreatePartitions: served(APIS.CreatePartitions, new CreatePartitionsHandler(services)),
     DeleteGroups: served(APIS.DeleteGroups, groups.deleteGroups),
+    ElectLeaders: served(APIS.ElectLeaders, new ElectLeadersHandler(services)),
     IncrementalAlterConfigs: served(
       APIS.IncrementalAlterConfigs,
       new IncrementalAlterConfigsHandler(services),
     ),
+    ListPartitionReassignments: served(
+      APIS.ListPartitionReassignments,
+      new ListPartitionReassignmentsHandler(),
+    ),
+    DescribeQuorum: served(APIS.DescribeQuorum, new DescribeQuorumHandler(services)),
     DescribeCluster: served(APIS.DescribeCluster, new DescribeClusterHandler(services)),
     DescribeTopicPartitions: served(
       APIS.DescribeTopicPartitions,

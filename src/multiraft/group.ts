@@ -253,8 +253,8 @@ export class RaftGroup {
   isCaughtUp(node: NodeId, lagMsMax: number): boolean {
     const progress = this.#raft.followers.get(node)
     if (progress === undefined || !progress.answered || progress.suspect) return false
-    const caughtUp = comparePositions(progress.match, this.#raft.end) >= 0
-    return this.#lags.inSync(node, { caughtUp, nowMs: this.#now(), lagMsMax })
+    const caughtUpMs = this.caughtUpMs(node)
+    return caughtUpMs !== undefined && this.#now() - caughtUpMs <= lagMsMax
   }
 
   /** Leader only: when the voter last held everything, by the monotonic clock; undefined where that is not known. */

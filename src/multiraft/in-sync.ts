@@ -53,9 +53,9 @@ export class FollowerLags {
   /** `caughtUp`: it holds everything now. */
   inSync(node: NodeId, options: { caughtUp: boolean; nowMs: number; lagMsMax: number }): boolean {
     if (options.caughtUp) return true
-    const lag = this.#lags.get(node)
-    if (lag === undefined) return options.nowMs - this.#sinceMs <= GRACE_MS
-    return options.nowMs - lag.caughtUpMs <= options.lagMsMax
+    if (options.nowMs - this.#sinceMs <= GRACE_MS) return true
+    const caughtUpMs = this.#lags.get(node)?.caughtUpMs ?? -Infinity
+    return options.nowMs - caughtUpMs <= options.lagMsMax
   }
 }
 

@@ -74,7 +74,7 @@ export class QuorumDescriptions {
 
   #progressOf(group: RaftGroup, node: NodeId): Omit<QuorumVoter, 'nodeId' | 'directoryId'> {
     const { clock, nodeId } = this.#node
-    const nowMs = clock.nowMs()
+    const nowMs = Math.round(clock.nowMs())
     if (node === nodeId) {
       return { logEnd: group.raft.end.offset, lastHeardMs: nowMs, caughtUpMs: nowMs }
     }
@@ -86,7 +86,8 @@ export class QuorumDescriptions {
       logEnd,
       // Heartbeats of the node stand for all of its groups.
       lastHeardMs: progress?.answered === true ? nowMs : -1,
-      caughtUpMs: caughtUpMs === undefined ? -1 : nowMs - (clock.monotonicMs() - caughtUpMs),
+      caughtUpMs:
+        caughtUpMs === undefined ? -1 : nowMs - Math.round(clock.monotonicMs() - caughtUpMs),
     }
   }
 }

@@ -13,7 +13,9 @@ import { describeCluster } from './messages/describe-cluster.ts'
 import { describeConfigs } from './messages/describe-configs.ts'
 import { describeGroups } from './messages/describe-groups.ts'
 import { describeLogDirs } from './messages/describe-log-dirs.ts'
+import { describeQuorum } from './messages/describe-quorum.ts'
 import { describeTopicPartitions } from './messages/describe-topic-partitions.ts'
+import { electLeaders } from './messages/elect-leaders.ts'
 import { fetch } from './messages/fetch.ts'
 import { findCoordinator } from './messages/find-coordinator.ts'
 import { heartbeat } from './messages/heartbeat.ts'
@@ -23,6 +25,7 @@ import { joinGroup } from './messages/join-group.ts'
 import { leaveGroup } from './messages/leave-group.ts'
 import { listGroups } from './messages/list-groups.ts'
 import { listOffsets } from './messages/list-offsets.ts'
+import { listPartitionReassignments } from './messages/list-partition-reassignments.ts'
 import { metadata } from './messages/metadata.ts'
 import { offsetCommit } from './messages/offset-commit.ts'
 import { offsetFetch } from './messages/offset-fetch.ts'
@@ -55,7 +58,10 @@ export const APIS = {
   DescribeLogDirs: describeLogDirs,
   CreatePartitions: createPartitions,
   DeleteGroups: deleteGroups,
+  ElectLeaders: electLeaders,
   IncrementalAlterConfigs: incrementalAlterConfigs,
+  ListPartitionReassignments: listPartitionReassignments,
+  DescribeQuorum: describeQuorum,
   DescribeCluster: describeCluster,
   DescribeTopicPartitions: describeTopicPartitions,
 } as const satisfies Readonly<Record<string, AnyApi>>

@@ -34,6 +34,6 @@ test('every API that we have the messages of agrees with the table of keys', () 
     assert.equal(apiByKey(api.key), api)
     assert.ok(api.minVersion <= api.maxVersion)
   }
-  assert.equal(Object.keys(APIS).length, 27)
+  assert.equal(Object.keys(APIS).length, 30)
   assert.equal(Object.keys(API_KEYS).length, 89)
 })

@@ -22,6 +22,7 @@ import {
 import type { Services } from '../services.ts'
 import { CurrentLeaders } from './current-leaders.ts'
 import { findPartition, type PartitionName } from './find-partition.ts'
+import { withTimeout } from './with-timeout.ts'
 
 type Request = RequestOf<typeof produce>
 type Response = ResponseInputOf<typeof produce>
@@ -39,6 +40,7 @@ interface PartitionAnswer {
 }
 
 const ZSTD_SINCE = 7
+const WAIT_MS_MAX = 30_000
 const ADMIN_CLIENT_ID = '__admin_client'
 
 export class ProduceHandler implements ApiHandler<Request, Response> {
@@ -57,7 +59,9 @@ export class ProduceHandler implements ApiHandler<Request, Response> {
     if (notReady.length === 0) return this.#produce(context, request)
     // Not accepted: the connection's next request waits too. Were one of several pipelined batches of a producer refused and
     // the next one taken, its sequence would be broken for good.
-    return Promise.all(notReady).then(() => {
+    const { deadlines } = this.#services
+    const ready = Promise.all(notReady).then(() => undefined)
+    return withTimeout(deadlines, patienceMs(request), ready, () => undefined).then(() => {
       const handled = this.#produce(context, request)
       return handled instanceof Accepted ? handled.completed : handled
     })
@@ -192,7 +196,7 @@ class ProduceOperation {
       const deadline =
         this.#request.acks === 0
           ? undefined
-          : this.#services.deadlines.after(Math.max(0, this.#request.timeoutMs), () => {
+          : this.#services.deadlines.after(patienceMs(this.#request), () => {
               for (const answer of this.#waiting.keys()) fail(answer, ErrorCode.REQUEST_TIMED_OUT)
               this.#waiting.clear()
               finish()
@@ -213,6 +217,11 @@ class ProduceOperation {
     const responses: readonly TopicAnswer[] = this.#topics
     return { responses, throttleTimeMs: 0, nodeEndpoints: this.#leaders?.endpoints ?? [] }
   }
+}
+
+/** How long the request may wait: as long as the client does, but no longer than Kafka's clients do by default. */
+function patienceMs({ timeoutMs }: Request): number {
+  return Math.min(Math.max(0, timeoutMs), WAIT_MS_MAX)
 }
 
 function fail(answer: PartitionAnswer, error: ErrorCode): void {
