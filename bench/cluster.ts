@@ -1,6 +1,6 @@
 // What a cluster of three nodes on this machine takes and costs.
 //   node bench/cluster.ts throughput [--seconds 30] [--partitions 16] [--rounds 1]   1 KB records, acks=all, RF 3, fsync everywhere
-//   node bench/cluster.ts idle [--partitions 2000]                                   processor and memory of idle replicas, takeover after a kill
+//   node bench/cluster.ts idle [--partitions 2000]   processor and memory of idle replicas, takeover after a kill
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -146,11 +146,16 @@ async function throughput(): Promise<void> {
       const servers = cpu.reduce((sum, each) => sum + each, 0)
       const diskAfter = measureDisk(nodes.directory, 5)
       const diskMean = (disk + diskAfter) / 2
+      const share = Math.round((100 * load.megabytesPerSecond) / diskMean)
+      const memory = after.map(({ residentMegabytes }) => residentMegabytes.toFixed(0)).join('/')
+      const others = Math.max(0, (busy - servers - load.clientCpuSeconds) / seconds)
       console.log(
-        `${load.megabytesPerSecond.toFixed(1)} MB/s (${Math.round((100 * load.megabytesPerSecond) / diskMean)}% of the disk's ${diskMean.toFixed(0)}), ` +
-          `p50 ${load.p50Ms.toFixed(1)} ms, p99 ${load.p99Ms.toFixed(1)} ms, failed ${load.failed}; ` +
-          `servers ${cpu.map((each) => each.toFixed(1)).join(' + ')} CPU s, ${after.map(({ residentMegabytes }) => residentMegabytes.toFixed(0)).join('/')} MB, ` +
-          `client ${load.clientCpuSeconds.toFixed(1)} CPU s, others ${Math.max(0, (busy - servers - load.clientCpuSeconds) / seconds).toFixed(2)} cores`,
+        [
+          `${load.megabytesPerSecond.toFixed(1)} MB/s (${share}% of the disk's ${diskMean.toFixed(0)})`,
+          `p50 ${load.p50Ms.toFixed(1)} ms, p99 ${load.p99Ms.toFixed(1)} ms, failed ${load.failed}`,
+          `servers ${cpu.map((each) => each.toFixed(1)).join(' + ')} CPU s, ${memory} MB`,
+          `client ${load.clientCpuSeconds.toFixed(1)} CPU s, others ${others.toFixed(2)} cores`,
+        ].join('; '),
       )
     } finally {
       await nodes.stop()
@@ -166,8 +171,10 @@ async function idle(): Promise<void> {
     const createdMs = performance.now()
     await createTopic(nodes, 'idle', partitions)
     const led = await allLed(nodes, 'idle')
+    const tookMs = Math.round(performance.now() - createdMs)
+    const leaders = [...led.values()].join('/')
     console.log(
-      `${partitions} partitions × 3 created and led after ${Math.round(performance.now() - createdMs)} ms; leaders ${[...led.values()].join('/')}`,
+      `${partitions} partitions × 3 created and led after ${tookMs} ms; leaders ${leaders}`,
     )
     await sleep(20_000)
     const before = nodes.pids.map(sampleProcess)
