@@ -24,6 +24,8 @@ export interface GroupListener {
   beforeLogStart(logStart: Offset): Promise<void> | undefined
   onLogStart(logStart: Offset): void
   onCommitted(commit: Position): void
+  /** Leader only: a follower holds more than before, durably. */
+  onAcknowledged(): void
   /** Role, term, leader or `established`. */
   onRole(): void
 }
@@ -187,6 +189,7 @@ export class RaftGroup {
       this.#replication.acknowledged(from, message.durable)
       this.#lags.acknowledged(from, message.durable, this.#raft.end, this.#now())
       this.#settleLogStarts()
+      this.#listener.onAcknowledged()
     } else if (message.kind === 'mismatch' || message.kind === 'deferred') {
       this.#replication.forget(from)
     }
@@ -255,6 +258,15 @@ export class RaftGroup {
     if (progress === undefined || !progress.answered || progress.suspect) return false
     const caughtUpMs = this.caughtUpMs(node)
     return caughtUpMs !== undefined && this.#now() - caughtUpMs <= lagMsMax
+  }
+
+  /** Leader only: how many voters hold the position durably, this one included; the suspect don't count. */
+  holders(position: Position): number {
+    let count = comparePositions(this.stored.durable, position) >= 0 ? 1 : 0
+    for (const { match } of this.#raft.followers.values()) {
+      if (comparePositions(match, position) >= 0) count++
+    }
+    return count
   }
 
   /** Leader only: when the voter last held everything, by the monotonic clock; undefined where that is not known. */

@@ -86,11 +86,30 @@ export function produce(
       `the batch of ${records.length} bytes exceeds segment.bytes (${config['segment.bytes']})`,
     )
   }
-  return checkProducer(target, records) ?? append(target, records, valid, nowMs)
+  const voters = request.acks === -1 ? votersBeyondMajority(target) : undefined
+  const batch = { records, valid, voters }
+  return checkProducer(target, batch) ?? append(target, batch, nowMs)
+}
+
+interface NewBatch {
+  readonly records: Uint8Array
+  readonly valid: ValidBatch
+  /** How many voters must hold it before it is acknowledged; undefined: a majority, as for every commit. */
+  readonly voters: number | undefined
+}
+
+/** What min.insync.replicas asks for, where that is more than a majority. */
+function votersBeyondMajority({ log, config }: ProduceTarget): number | undefined {
+  const majority = Math.floor(log.voters.length / 2) + 1
+  const wanted = config['min.insync.replicas']
+  return wanted > majority ? wanted : undefined
 }
 
 /** Undefined when the batch may be appended. */
-function checkProducer(target: ProduceTarget, records: Uint8Array): ProduceResult | undefined {
+function checkProducer(
+  target: ProduceTarget,
+  { records, voters }: NewBatch,
+): ProduceResult | undefined {
   const { log, producers } = target
   if (isTransactionalAt(records, 0)) {
     return refused(ErrorCode.INVALID_TXN_STATE, 'transactions are not available yet')
@@ -108,14 +127,17 @@ function checkProducer(target: ProduceTarget, records: Uint8Array): ProduceResul
       return refused(ErrorCode.INVALID_PRODUCER_EPOCH, check.detail)
     case 'out-of-order':
       return refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, check.detail)
-    case 'duplicate':
+    case 'duplicate': {
+      const end = endOfBatch(check.original)
+      const safe = voters === undefined ? log.whenCommitted(end) : log.whenHeld(end, voters)
       return {
         kind: 'accepted',
         baseOffset: check.original.baseOffset,
         // As Kafka, which does not know the original's append time any more.
         logAppendTimeMs: -1,
-        completed: log.whenCommitted(endOfBatch(check.original)).then(commitErrorCode),
+        completed: safe.then(commitErrorCode),
       }
+    }
     default:
       return unreachable(check)
   }
@@ -123,8 +145,7 @@ function checkProducer(target: ProduceTarget, records: Uint8Array): ProduceResul
 
 function append(
   target: ProduceTarget,
-  records: Uint8Array,
-  valid: ValidBatch,
+  { records, valid, voters }: NewBatch,
   nowMs: number,
 ): ProduceResult {
   const type = target.config['message.timestamp.type']
@@ -136,11 +157,12 @@ function append(
   }
   const result = target.log.append(records)
   if (result.kind === 'rejected') return refused(rejectionErrorCode(result.reason))
+  const safe = voters === undefined ? result.committed : target.log.whenHeld(result.end, voters)
   return {
     kind: 'accepted',
     baseOffset: result.baseOffset,
     logAppendTimeMs: appendTime ? nowMs : -1,
-    completed: result.committed.then(commitErrorCode),
+    completed: safe.then(commitErrorCode),
   }
 }
 

@@ -29,6 +29,7 @@ export class RaftLog implements ReplicatedLog, GroupListener {
   readonly #group: RaftGroup
   readonly #waiters = new CommitWaiters()
   readonly #observers: Observers
+  #holding: Holding[] = []
   #role: Role
   #highWatermark: Offset
   /** Somebody follows the log. */
@@ -96,6 +97,14 @@ export class RaftLog implements ReplicatedLog, GroupListener {
     return this.#waiters.wait(position)
   }
 
+  async whenHeld(position: Position, voters: number): Promise<CommitOutcome> {
+    const outcome = await this.whenCommitted(position)
+    if (outcome.kind !== 'committed' || this.#group.holders(position) >= voters) return outcome
+    if (this.#state === 'ended') return CLOSED
+    if (this.#role.kind !== 'leader') return LOST
+    return new Promise((settle) => this.#holding.push({ position, voters, settle }))
+  }
+
   /** A leader that is not established yet first commits its epoch start: before, its commit may be stale. */
   async readBarrier(): Promise<CommitOutcome> {
     const { role } = this
@@ -147,6 +156,7 @@ export class RaftLog implements ReplicatedLog, GroupListener {
     this.#state = 'ended'
     this.#role = { kind: 'follower', epoch: this.#role.epoch, leader: undefined }
     this.#waiters.fail('closed')
+    this.#failHolding(CLOSED)
     this.#observers.notify((observer) => observer.onClosed?.())
   }
 
@@ -181,6 +191,21 @@ export class RaftLog implements ReplicatedLog, GroupListener {
     this.#waiters.advance(commit)
   }
 
+  onAcknowledged(): void {
+    if (this.#holding.length === 0) return
+    const holding = this.#holding
+    const isHeld = ({ position, voters }: Holding): boolean =>
+      this.#group.holders(position) >= voters
+    this.#holding = holding.filter((each) => !isHeld(each))
+    for (const each of holding) if (isHeld(each)) each.settle(COMMITTED)
+  }
+
+  #failHolding(outcome: CommitOutcome): void {
+    const holding = this.#holding
+    this.#holding = []
+    for (const { settle } of holding) settle(outcome)
+  }
+
   onRole(): void {
     if (this.#state === 'ended') return
     const before = this.#role
@@ -188,10 +213,19 @@ export class RaftLog implements ReplicatedLog, GroupListener {
     if (sameRole(before, now)) return
     this.#role = now
     if (before.kind === 'leader' && (now.kind !== 'leader' || now.epoch !== before.epoch)) {
-      this.#waiters.fail(now.epoch === before.epoch ? 'quorum-lost' : 'leadership-lost')
+      const reason = now.epoch === before.epoch ? 'quorum-lost' : 'leadership-lost'
+      this.#waiters.fail(reason)
+      this.#failHolding({ kind: 'unknown', reason })
     }
     this.#observers.notify((observer) => observer.onRoleChanged?.(now))
   }
+}
+
+/** Someone who waits for more voters than a majority. */
+interface Holding {
+  readonly position: Position
+  readonly voters: number
+  readonly settle: (outcome: CommitOutcome) => void
 }
 
 const CLOSED: CommitOutcome = { kind: 'unknown', reason: 'closed' }

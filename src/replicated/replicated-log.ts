@@ -86,6 +86,8 @@ export interface ReplicatedLog {
   /** Resolves when the commit has reached `position` in this leadership, whoever appended it (a duplicate waits so). */
   whenCommitted(position: Position): Promise<CommitOutcome>
 
+  /** As `whenCommitted`, and so many of the voters hold it durably: min.insync.replicas may ask for more than a majority. */
+  whenHeld(position: Position, voters: number): Promise<CommitOutcome>
   /**
    * Resolves once a majority has confirmed this leadership in a round that began after the call (law R9), so that what is
    * committed here is not stale; `unknown` when it could not be confirmed.

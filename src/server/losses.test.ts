@@ -144,6 +144,22 @@ test('min.insync.replicas refuses acks=all before anything is written, and no ot
   assert.equal((await cluster.settle(produce(client, 't', batchOf(['d'])))).errorCode, 0)
 })
 
+test('with min.insync.replicas above a majority, acks=all waits for all of them', async () => {
+  const cluster = await SimCluster.start()
+  await cluster.create('t', { assignments: ALL, configs: { 'min.insync.replicas': '3' } })
+  await cluster.pass(300)
+  const client = await cluster.connect(1)
+  const other = await cluster.connect(1)
+  cluster.host(3).stallDisk(700)
+  const sinceMs = cluster.simulation.nowMs
+  const all = produce(client, 't', batchOf(['a']))
+  const one = await cluster.settle(produce(other, 't', batchOf(['b']), { acks: 1 }))
+  assert.equal(one.errorCode, 0)
+  assert.ok(cluster.simulation.nowMs - sinceMs < 300)
+  assert.equal((await cluster.settle(all)).errorCode, 0)
+  assert.ok(cluster.simulation.nowMs - sinceMs >= 700)
+})
+
 test('a partition whose only replica is down is unavailable, not gone, and whole when its node returns', async () => {
   const cluster = await SimCluster.start()
   await cluster.create('single', { assignments: [[3]] })

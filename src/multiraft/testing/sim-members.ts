@@ -77,6 +77,7 @@ export class SimMember {
         () => ({
           onAppended: () => {},
           onTruncated: () => {},
+          onAcknowledged: () => {},
           beforeLogStart: () => undefined,
           onLogStart: () => {},
           onRole: () => {},

@@ -186,6 +186,10 @@ export class ReplicatedLogDouble implements ReplicatedLog {
     }
   }
 
+  whenHeld(position: Position): Promise<CommitOutcome> {
+    return this.whenCommitted(position)
+  }
+
   whenCommitted(position: Position): Promise<CommitOutcome> {
     if (comparePositions(position, this.#committed) <= 0) return Promise.resolve(COMMITTED)
     return this.#waiters.wait(position)
