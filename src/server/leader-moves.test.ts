@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RawClient } from '../broker/testing/raw-client.ts'
+import { batchOf, produce } from '../broker/testing/requests.ts'
+import { errorName } from '../protocol/error-codes.ts'
 import { SimCluster } from './testing/sim-cluster.ts'
 
 const ALL = [[1, 2, 3]]
@@ -22,6 +25,38 @@ test('a leadership is handed over by hand, asked of any node, and comes back by 
   const back = await cluster.until('it comes back', () => cluster.leaderOf('t') === 1, 11_000)
   assert.ok(back < 11_000)
   assert.equal(cluster.partition(1, 't').leaderEpoch, epoch + 2)
+})
+
+test('while a leadership moves, produces are taken or refused, and none ends as unknown', async () => {
+  const cluster = await SimCluster.start({ config: { 'auto.leader.rebalance.enable': 'false' } })
+  await cluster.create('t', { assignments: ALL })
+  await cluster.pass(300)
+  const seen = new Map<string, number>()
+  let moving = true
+  const producing = async (client: RawClient): Promise<void> => {
+    while (moving) {
+      const { errorCode } = await produce(client, 't', batchOf(['x']))
+      const what = errorName(errorCode)
+      seen.set(what, (seen.get(what) ?? 0) + 1)
+      if (errorCode !== 0) return
+    }
+  }
+  for (const to of [2, 3, 1]) {
+    const from = cluster.leaderOf('t')!
+    const clients = [await cluster.connect(from), await cluster.connect(from)]
+    moving = true
+    const done = Promise.all(clients.map(producing))
+    await cluster.pass(100)
+    const moved = await cluster.settle(
+      cluster.node(from).admin.transferLeader({ topic: 't', partition: 0, to }),
+    )
+    assert.ok(moved.ok, JSON.stringify(moved))
+    await cluster.pass(100)
+    moving = false
+    await cluster.settle(done)
+    await cluster.until('all know', () => cluster.leaderOf('t') === to)
+  }
+  assert.deepEqual([...seen.keys()].toSorted(), ['NONE', 'NOT_LEADER_OR_FOLLOWER'])
 })
 
 test('who is down takes nothing over', async () => {
