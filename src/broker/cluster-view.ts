@@ -2,7 +2,12 @@
 
 import type { NodeId } from '../base/brand.ts'
 import type { MetadataView } from '../controller/controller.ts'
-import { logIdOf, type PartitionImage, type TopicImage } from '../controller/metadata-image.ts'
+import {
+  type BrokerImage,
+  logIdOf,
+  type PartitionImage,
+  type TopicImage,
+} from '../controller/metadata-image.ts'
 import type { Partition } from '../partition/partition.ts'
 import type { LogHost } from '../replicated/replicated-log.ts'
 
@@ -38,9 +43,21 @@ export class ClusterView {
 
   /** The nodes that a client may turn to and that have a listener of that name, by id. */
   nodes(listener: string): NodeAddress[] {
-    const nodes: NodeAddress[] = []
     const brokers = [...this.metadata.image.brokers.values()]
-    for (const broker of worthTrying(brokers, (nodeId) => this.#host.isUp(nodeId))) {
+    return this.#addresses(
+      worthTrying(brokers, (nodeId) => this.#host.isUp(nodeId)),
+      listener,
+    )
+  }
+
+  /** All nodes that have a listener of that name, also those that are down, by id. */
+  registered(listener: string): NodeAddress[] {
+    return this.#addresses(this.metadata.image.brokers.values(), listener)
+  }
+
+  #addresses(brokers: Iterable<BrokerImage>, listener: string): NodeAddress[] {
+    const nodes: NodeAddress[] = []
+    for (const broker of brokers) {
       const endpoint = broker.listeners.find(({ name }) => name === listener)
       if (endpoint === undefined) continue
       const { host, port } = endpoint

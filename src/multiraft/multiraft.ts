@@ -59,6 +59,8 @@ export class MultiRaft implements GroupNode {
   readonly #quorums: QuorumDescriptions
   #inSync: InSyncView
   #fitness: Fitness | undefined
+  /** As the groups were told last. */
+  #groupsFit = true
   readonly #bootId: string
   #peerIds: readonly NodeId[] = []
   #transport: Transport | undefined
@@ -224,7 +226,7 @@ export class MultiRaft implements GroupNode {
     )
     const group: RaftGroup = new RaftGroup({ node: this, stored, descriptor, listenerOf })
     this.#groups.set(id, group)
-    if (this.#fitness?.fit === false) group.setFit(false)
+    if (!this.#groupsFit) group.setFit(false)
     group.start()
     this.#liveness?.opened(id)
     await this.store.flush()
@@ -351,7 +353,10 @@ export class MultiRaft implements GroupNode {
 
   /** Law R8: unfit, it does not campaign, and hands over as long as it leads anything. */
   #fitnessChecked(fit: boolean): void {
-    for (const group of this.#groups.values()) group.setFit(fit)
+    if (fit !== this.#groupsFit) {
+      this.#groupsFit = fit
+      for (const group of this.#groups.values()) group.setFit(fit)
+    }
     if (!fit) void this.#transfers.handOver({ withinMs: this.timing.transferMs })
   }
 

@@ -83,12 +83,23 @@ test('operators see the voters of the metadata, and bring leaders home', async (
   assert.deepEqual([listed.errorCode, listed.topics], [0, []])
   const controllerOf = () => cluster.node(3).admin.view().controller.leader
   await cluster.until('another is controller', () => [2, 3].includes(controllerOf() ?? -1))
-  const described = await cluster.settle(
-    client.send(describeCluster, 2, {
-      includeClusterAuthorizedOperations: false,
-      endpointType: 1,
-      includeFencedBrokers: false,
-    }),
+  const describe = (includeFencedBrokers: boolean) =>
+    cluster.settle(
+      client.send(describeCluster, 2, {
+        includeClusterAuthorizedOperations: false,
+        endpointType: 1,
+        includeFencedBrokers,
+      }),
+    )
+  const described = await describe(false)
+  const { brokers } = await describe(true)
+  assert.deepEqual(
+    brokers.map(({ brokerId, isFenced }) => [brokerId, isFenced]),
+    [
+      [1, true],
+      [2, false],
+      [3, false],
+    ],
   )
   assert.deepEqual(
     described.brokers.map(({ brokerId }) => brokerId),

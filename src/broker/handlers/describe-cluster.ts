@@ -1,6 +1,6 @@
 // DescribeCluster: the nodes under the addresses of the listener that was asked (KIP-700).
 //
-// Does: v0-2, the operations bit field.
+// Does: v0-2, the operations bit field, nodes that are down as fenced ones (v2).
 // Does not: answer for controllers (endpoint type 2, KIP-919): every node is both.
 
 import { ErrorCode } from '../../protocol/error-codes.ts'
@@ -35,6 +35,7 @@ export class DescribeClusterHandler implements ApiHandler<Request, Response> {
     }
     const { cluster, controller } = this.#services
     const nodes = cluster.nodes(context.listener)
+    const shown = request.includeFencedBrokers ? cluster.registered(context.listener) : nodes
     const { controllerId } = cluster
     return {
       throttleTimeMs: 0,
@@ -42,12 +43,12 @@ export class DescribeClusterHandler implements ApiHandler<Request, Response> {
       endpointType: BROKERS,
       clusterId: controller.image.clusterId,
       controllerId: nodes.some(({ nodeId }) => nodeId === controllerId) ? controllerId : -1,
-      brokers: nodes.map(({ nodeId, host, port, rack }) => ({
+      brokers: shown.map(({ nodeId, host, port, rack }) => ({
         brokerId: nodeId,
         host,
         port,
         rack,
-        isFenced: false,
+        isFenced: !nodes.some((node) => node.nodeId === nodeId),
       })),
       clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
         ? ALL_CLUSTER_OPERATIONS
