@@ -101,7 +101,7 @@ export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
     syncSlowness: planDisks(chance.split('disks'), nodes),
     durationMs,
     faults,
-    producers,
+    producers: producers.map((one) => ({ ...one, pauseMs: one.pauseMs * (nodes > 1 ? 2 : 1) })),
     readers: chance.between(1, 2),
     members: chance.between(1, 3),
     partitions: chance.between(1, 4),
