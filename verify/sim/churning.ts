@@ -57,8 +57,9 @@ async function create(client: Client, topic: string): Promise<string | undefined
   const common = { kind: 'write', register: existenceOf(topic), value: 'there' } as const
   const begun = world.recorder.begin(name, { ...common, retried: true, outcome: 'indeterminate' })
   const configs = { 'segment.bytes': chance.pick(['8192', '65536']) }
-  const { nodes } = world.plan
-  const replicationFactor = nodes === 1 ? 1 : chance.pick([1, 3, 3, Math.min(nodes, 5)])
+  const { nodes, victim } = world.plan
+  const least = victim === undefined ? 1 : 3
+  const replicationFactor = nodes === 1 ? 1 : chance.pick([least, 3, 3, Math.min(nodes, 5)])
   const { outcome, retried, value } = await attempt(client, () =>
     createTopic(cluster, { name: topic, partitions: 2, replicationFactor, configs }),
   )

@@ -41,6 +41,24 @@ export const CLUSTER_FAULTS = [
 ] as const
 export type ClusterFaultName = (typeof CLUSTER_FAULTS)[number]
 
+/** What takes data away for good: of one node in a seed, which the others make up for. */
+export const DAMAGE_FAULTS = [
+  /** A machine with an empty disk in the place of one that held data: it must be refused. */
+  'wipe',
+  /** A bit of a segment is another one. */
+  'bit-flip',
+] as const
+export type DamageFaultName = (typeof DAMAGE_FAULTS)[number]
+
+const SEGMENTS = /^(?!.*__cluster_metadata).*\.log$/
+
+export const DAMAGE_STRIKES: Readonly<Record<DamageFaultName, Strike>> = {
+  wipe: ({ node }) => node.wipe(),
+  'bit-flip': ({ node }) => {
+    node.host.flipBit(SEGMENTS)
+  },
+}
+
 export const CLUSTER_STRIKES: Readonly<Record<ClusterFaultName, Strike>> = {
   'kill-leader': (targets, chance) => leader(targets, chance).kill(downMs(chance)),
   'cut-leader': (targets, chance) => leader(targets, chance).powerCut(downMs(chance)),

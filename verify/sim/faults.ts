@@ -3,7 +3,7 @@
 
 import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
-import { CLUSTER_STRIKES } from './cluster-faults.ts'
+import { CLUSTER_STRIKES, DAMAGE_STRIKES, type DamageFaultName } from './cluster-faults.ts'
 import type { SimNode } from './node.ts'
 import type { FaultName, PlannedFault, SomeFaultName } from './plan.ts'
 
@@ -37,7 +37,7 @@ export class Faults {
     this.#chance = chance
   }
 
-  schedule(faults: readonly PlannedFault[]): void {
+  schedule(faults: readonly PlannedFault[], victim: number | undefined): void {
     const { simulation } = this.#targets
     for (const { index, name, atMs } of faults) {
       simulation.after(atMs, () => {
@@ -45,10 +45,17 @@ export class Faults {
         this.struck.push(`${name} at ${simulation.nowMs.toFixed(0)} ms`)
         simulation.trace(name)
         const chance = this.#chance.split(`fault ${index}`)
-        const node = chance.split('node').pick(this.#targets.nodes)
+        const picked = chance.split('node').pick(this.#targets.nodes)
+        const node = isDamage(name) ? this.#victim(victim) : picked
         STRIKES[name]({ ...this.#targets, node, later: this.#later }, chance)
       })
     }
+  }
+
+  #victim(id: number | undefined): SimNode {
+    const node = this.#targets.nodes.find((one) => one.id === id)
+    if (node === undefined) throw new Error('a plan with damage names whom it strikes')
+    return node
   }
 
   readonly #later = (delayMs: number, run: () => void): void => {
@@ -98,7 +105,14 @@ const ONE_NODE: Readonly<Record<FaultName, Strike>> = {
   },
 }
 
-const STRIKES: Readonly<Record<SomeFaultName, Strike>> = { ...ONE_NODE, ...CLUSTER_STRIKES }
+const STRIKES: Readonly<Record<SomeFaultName, Strike>> = {
+  ...ONE_NODE,
+  ...CLUSTER_STRIKES,
+  ...DAMAGE_STRIKES,
+}
+
+const isDamage = (name: SomeFaultName): name is DamageFaultName =>
+  Object.hasOwn(DAMAGE_STRIKES, name)
 
 /** The page cache survives the kill, and then it doesn't: at once, or in the middle of the recovery. */
 function killThenCut({ node }: FaultTargets, chance: Prng): void {

@@ -22,7 +22,7 @@ const CATCH_UP_WAITS = 100
 export async function requireProgress(world: World, nodes: readonly SimNode[]): Promise<void> {
   const { simulation } = world
   world.enter('healed')
-  const isUp = (): boolean => nodes.every((node) => node.isUp)
+  const isUp = (): boolean => nodes.every((node) => node.isUp || node.wiped)
   const all = (): boolean => isUp() && [...world.progress.values()].every((count) => count > 0)
   const end = await simulation.run({ until: all, untilMs: simulation.nowMs + PROGRESS_MS_MAX })
   if (end === 'until') return

@@ -55,6 +55,8 @@ export class SimNode {
   readonly diskFaults = new Set<symbol>()
   #fatalsSeen = 0
   starts = 0
+  /** Its data is gone, and it must be refused from then on. */
+  wiped = false
 
   constructor({ id, simulation, plan, wrap, invariants, report }: SimNodeOptions) {
     this.id = id
@@ -103,6 +105,9 @@ export class SimNode {
     Chronik.start(options).then(
       (chronik) => {
         if (start === this.starts) this.#chronik = chronik
+        if (!this.wiped) return
+        const text = 'it serves, although its directory was emptied'
+        this.#report({ name: 'node-with-amnesia', where: this.host.name, text })
       },
       (error: unknown) => this.#startFailed(start, error),
     )
@@ -132,6 +137,12 @@ export class SimNode {
   powerCut(downMs?: number): void {
     this.host.powerCut()
     this.#noteDeath(downMs)
+  }
+
+  wipe(): void {
+    this.host.wipe()
+    this.wiped = true
+    this.#noteDeath()
   }
 
   runs(start: number): boolean {
@@ -178,14 +189,14 @@ export class SimNode {
   /** A start may fail where the disk made it fail, and only there. */
   #startFailed(start: number, error: unknown, what = 'start'): void {
     if (start !== this.starts || !this.host.alive) return
-    if (this.diskFaults.size === 0) {
+    if (this.diskFaults.size === 0 && !this.wiped) {
       this.#report({
         name: 'node-failed',
         where: this.host.name,
         text: `${what} failed: ${textOf(error)}`,
       })
     }
-    this.kill()
+    this.kill(this.wiped ? 2_000 : undefined)
   }
 
   #noteFatals(): void {

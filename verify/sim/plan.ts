@@ -5,7 +5,12 @@ import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Codec } from '../../src/records/codecs.ts'
 import { CODECS } from '../../src/records/codecs.ts'
 import type { StoreOptions } from '../../src/storage/options.ts'
-import { CLUSTER_FAULTS, type ClusterFaultName } from './cluster-faults.ts'
+import {
+  CLUSTER_FAULTS,
+  type ClusterFaultName,
+  DAMAGE_FAULTS,
+  type DamageFaultName,
+} from './cluster-faults.ts'
 
 /** `full`: 30 virtual seconds. `short`: 5. */
 export type Mode = 'full' | 'short'
@@ -39,7 +44,7 @@ export const FAULTS = [
   'client-crash',
 ] as const
 export type FaultName = (typeof FAULTS)[number]
-export type SomeFaultName = FaultName | ClusterFaultName
+export type SomeFaultName = FaultName | ClusterFaultName | DamageFaultName
 const ALL_FAULTS: readonly SomeFaultName[] = [...FAULTS, ...CLUSTER_FAULTS]
 
 export interface PlannedFault {
@@ -68,6 +73,8 @@ export interface Plan {
   /** How long faults and clients work against each other. */
   readonly durationMs: number
   readonly faults: readonly PlannedFault[]
+  /** The only node that may lose data for good; every topic has replicas on others then. */
+  readonly victim: number | undefined
   readonly producers: readonly ProducerPlan[]
   readonly readers: number
   readonly members: number
@@ -88,7 +95,9 @@ export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
   const nodes = wanted ?? chance.split('nodes').pick(NODES)
   const full = mode === 'full'
   const durationMs = durationMsOf(full)
-  const faults = planFaults(chance.split('faults'), nodes > 1 ? ALL_FAULTS : FAULTS, full)
+  const others = planFaults(chance.split('faults'), nodes > 1 ? ALL_FAULTS : FAULTS, full)
+  const damages = planDamages(chance.split('damage'), nodes, full, others.length)
+  const faults = [...others, ...damages]
   const producers = [
     planProducer(chance, { acks: 'all', idempotent: true }, full),
     planProducer(chance, { acks: 'all', idempotent: true }, full),
@@ -101,6 +110,7 @@ export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
     syncSlowness: planDisks(chance.split('disks'), nodes),
     durationMs,
     faults,
+    victim: damages.length === 0 ? undefined : chance.split('victim').between(1, nodes),
     producers: producers.map((one) => ({ ...one, pauseMs: one.pauseMs * (nodes > 1 ? 2 : 1) })),
     readers: chance.between(1, 2),
     members: chance.between(1, 3),
@@ -126,6 +136,15 @@ function planFaults(chance: Prng, all: readonly SomeFaultName[], full: boolean):
   }))
     .toSorted((a, b) => a.atMs - b.atMs)
     .map((fault, index) => ({ ...fault, index }))
+}
+
+/** In some of the seeds that have faults at all. */
+function planDamages(chance: Prng, nodes: number, full: boolean, from: number): PlannedFault[] {
+  if (nodes === 1 || from === 0 || !chance.chance(0.3)) return []
+  const names = [chance.pick(DAMAGE_FAULTS), ...(chance.chance(0.5) ? ['bit-flip' as const] : [])]
+  return names.map((name, i) => {
+    return { name, atMs: chance.between(500, durationMsOf(full) - 500), index: from + i }
+  })
 }
 
 function planProducer(

@@ -74,7 +74,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     for (const node of nodes) node.watch()
     await setUp(world)
     spawnClients(world)
-    faults.schedule(planned)
+    faults.schedule(planned, plan.victim)
     await simulation.run({ untilMs: simulation.nowMs + plan.durationMs })
     faults.heal()
     await requireProgress(world, nodes)

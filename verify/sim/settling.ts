@@ -45,9 +45,10 @@ export async function requireSettled(all: Replicas): Promise<void> {
 }
 
 function* restless({ nodes, invariants }: Replicas): Iterable<string> {
-  for (const node of nodes) if (!node.isUp) yield `node ${node.id} is not up`
+  for (const node of nodes) if (!node.isUp && !node.wiped) yield `node ${node.id} is not up`
+  const wiped = new Set(nodes.filter((node) => node.wiped).map(({ id }) => id))
   for (const { id, replicas } of groups({ nodes, invariants })) {
-    const text = unrest(replicas)
+    const text = unrest(replicas, wiped)
     if (text !== undefined) yield `${id}: ${text}`
   }
 }
@@ -56,10 +57,10 @@ function groups({ nodes, invariants }: Pick<Replicas, 'nodes' | 'invariants'>) {
   return invariants.replicas((id, start) => nodes[id - 1]?.runs(start) === true)
 }
 
-function unrest(replicas: readonly Replica[]): string | undefined {
+function unrest(replicas: readonly Replica[], wiped: ReadonlySet<number>): string | undefined {
   const [first] = replicas
   if (first === undefined) return undefined
-  const { voters } = first.group
+  const voters = first.group.voters.filter(({ nodeId }) => !wiped.has(nodeId))
   if (replicas.length !== voters.length)
     return `${replicas.length} of ${voters.length} replicas are open`
   const leading = replicas.filter(({ group }) => group.raft.established)

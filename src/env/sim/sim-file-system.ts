@@ -40,6 +40,14 @@ export class SimFileSystem {
   usedBytes = 0
   capacityBytes = Number.MAX_SAFE_INTEGER
 
+  /** Another, empty disk in the place of this one. */
+  clear(): void {
+    this.#root.entries.clear()
+    this.#root.durable.clear()
+    this.#changes = []
+    this.usedBytes = 0
+  }
+
   get freeBytes(): number {
     return Math.max(0, this.capacityBytes - this.usedBytes)
   }

@@ -125,6 +125,13 @@ export class SimHost {
     this.files.cutPower(mode, this.#chance)
   }
 
+  /** The process dies, and the machine gets an empty disk. */
+  wipe(): void {
+    this.kill()
+    this.#world.scheduler.traceText(`wipe ${this.name}`)
+    this.files.clear()
+  }
+
   /** Flips a random bit of a random file among those that match; undefined when none has a byte. */
   flipBit(path: RegExp): { readonly path: string; readonly position: number } | undefined {
     const found = this.files
