@@ -199,7 +199,22 @@ export class Cluster {
       return connection
     } catch (error) {
       this.#connections.delete(key)
+      this.#unreachable(node)
       throw error
+    }
+  }
+
+  /** Whoever it was said to lead is asked for again; where it still leads, the answer says so. */
+  #unreachable(address: NetAddress): void {
+    const node = [...this.#nodes.values()].find((one) => format(one) === format(address))
+    if (node === undefined) return
+    if (this.#controllerId === node.id) this.#controllerId = -1
+    for (const [name, topic] of this.#topics) {
+      if (!topic.partitions.some(({ leader }) => leader === node.id)) continue
+      const partitions = topic.partitions.map((one) =>
+        one.leader === node.id ? { ...one, leader: -1 } : one,
+      )
+      this.#topics.set(name, { ...topic, partitions })
     }
   }
 

@@ -81,13 +81,12 @@ async function auditBytes(client: Client): Promise<void> {
   const { cluster, chance, world } = client
   const partition = chance.below(world.partitions)
   const place = { topic: TOPIC, partition }
-  const edges = await attempt(client, () =>
-    findOffsets(cluster, [
-      { ...place, at: 'beginning' },
-      { ...place, at: 'end' },
-    ]),
-  )
-  const [first, end] = edges.value ?? []
+  // A partition twice in one request is refused.
+  const edge = async (at: 'beginning' | 'end') => {
+    const { value } = await attempt(client, () => findOffsets(cluster, [{ ...place, at }]))
+    return value?.[0]
+  }
+  const [first, end] = [await edge('beginning'), await edge('end')]
   if (first === undefined || end === undefined || end.offset <= first.offset) return
   const offset = first.offset + chance.below(end.offset - first.offset)
   const call = () => fetchRaw(cluster, { ...place, offset })

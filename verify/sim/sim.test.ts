@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BUGS } from './bugs.ts'
-import { CLUSTER_FAULTS } from './cluster-faults.ts'
+import { CLUSTER_FAULTS, DAMAGE_FAULTS } from './cluster-faults.ts'
 import { FAULTS, makePlan } from './plan.ts'
 import { Prng } from '../../src/env/sim/prng.ts'
 import { runSeed } from './run.ts'
@@ -25,7 +25,10 @@ test('plans: some without faults, every fault in some, one node, three and five'
   assert.deepEqual([...new Set(plans.map(({ nodes }) => nodes))].toSorted(), [1, 3, 5])
   assert.ok(plans.some(({ faults }) => faults.length === 0))
   const names = new Set(plans.flatMap(({ faults }) => faults.map(({ name }) => name)))
-  assert.deepEqual([...names].toSorted(), [...FAULTS, ...CLUSTER_FAULTS].toSorted())
+  assert.deepEqual(
+    [...names].toSorted(),
+    [...FAULTS, ...CLUSTER_FAULTS, ...DAMAGE_FAULTS].toSorted(),
+  )
   for (const { faults } of plans) assert.ok(faults.length === 0 || faults.length >= 5)
 })
 
@@ -35,6 +38,8 @@ const FOUND: Readonly<Record<string, RegExp>> = {
   'retries-written-twice': /^duplicate$/,
   'commit-not-done': /^stale-commit$/,
   'answers-swapped': /^wire-order$/,
+  'acknowledged-unsynced': /^(leader-incomplete|log-mismatch|lost-write|unseen)$/,
+  'vote-for-anyone': /^(leader-incomplete|log-mismatch|lost-write|unseen)$/,
 }
 
 for (const [name, finds] of Object.entries(FOUND)) {
@@ -43,7 +48,7 @@ for (const [name, finds] of Object.entries(FOUND)) {
     assert.ok(bug !== undefined)
     const names: string[] = []
     for (let seed = 1; seed <= 5; seed++) {
-      const { problems } = await runSeed({ seed, mode: 'short', bug })
+      const { problems } = await runSeed({ seed, mode: 'short', nodes: bug.nodes, bug })
       names.push(...problems.map((problem) => problem.name))
       if (names.some((found) => finds.test(found))) return
     }
