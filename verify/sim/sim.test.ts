@@ -38,7 +38,6 @@ const FOUND: Readonly<Record<string, RegExp>> = {
   'retries-written-twice': /^duplicate$/,
   'commit-not-done': /^stale-commit$/,
   'answers-swapped': /^wire-order$/,
-  'acknowledged-unsynced': /^(leader-incomplete|log-mismatch|lost-write|unseen)$/,
   'vote-for-anyone': /^(leader-incomplete|log-mismatch|lost-write|unseen)$/,
 }
 
