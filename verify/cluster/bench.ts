@@ -155,14 +155,17 @@ export class Bench {
     return probe(this.env, this.recorder, where)
   }
 
-  /** Waits until every node names a leader and all replicas in sync, for every partition; says when that was. */
-  async whole(timeoutMs = WHOLE_MS_MAX): Promise<number> {
+  /**
+   * Waits until every running node, and these in any case, names a leader and all replicas in sync, for every partition; says
+   * when that was.
+   */
+  async whole(timeoutMs = WHOLE_MS_MAX, ids: readonly number[] = []): Promise<number> {
     const endMs = nowMs() + timeoutMs
     const isWhole = ({ leader, isr, replicas }: Seen) =>
       leader >= 0 && isr.length === replicas.length
     for (;;) {
       const missing = this.partitions.flatMap((partition) =>
-        this.cluster.running
+        [...new Set([...this.cluster.running, ...ids])]
           .filter((id) => {
             const seen = this.monitor.view(id, partition)
             return seen === undefined || !isWhole(seen)

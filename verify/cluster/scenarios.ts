@@ -36,4 +36,6 @@ export const shortSelection: readonly Selected[] = [
   { scenario: cascade, client: 'kcat', nodes: 3, repeat: 1 },
   { scenario: allAtOnce, client: 'chronik', nodes: 3, repeat: 5 },
   { scenario: pause, client: 'chronik', nodes: 3, repeat: 2 },
+  { scenario: partition, client: 'chronik', nodes: 3, repeat: 1 },
+  { scenario: refusals, client: 'chronik', nodes: 5, repeat: 1 },
 ]

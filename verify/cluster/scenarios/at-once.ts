@@ -4,6 +4,7 @@ import { sleep } from '../../../test/compat/process.ts'
 import { describe, nextAcknowledgement, type Bench } from '../bench.ts'
 import { nowMs } from '../clients/load.ts'
 import type { Driver } from '../driver.ts'
+import { ended } from '../ended.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** Longer than any outage here. */
@@ -62,6 +63,8 @@ async function killAll(bench: Bench, driver: Driver): Promise<void> {
 async function startAgain(bench: Bench, driver: Driver, ids: readonly number[]): Promise<void> {
   const startedMs = nowMs()
   const starting = ids.map((id) => bench.cluster.start(id))
+  const whole = bench.whole(RETURN_MS_MAX, ids)
+  void ended(whole) // its failure counts when it is waited for
   const firstMs = await bench.probe(0, bench.cluster.ids, RETURN_MS_MAX)
   bench.figures.add('first acknowledgement of a client started with the nodes', firstMs)
   await Promise.all(starting)
@@ -71,7 +74,7 @@ async function startAgain(bench: Bench, driver: Driver, ids: readonly number[]):
     ),
   )
   bench.figures.add('next acknowledgement on every partition', Math.max(...next) - startedMs)
-  const wholeMs = (await bench.whole()) - startedMs
+  const wholeMs = (await whole) - startedMs
   bench.figures.add('all replicas in sync', wholeMs)
   bench.say(
     `killed ${ids.join(', ')}; after their start: first acknowledgement after ${firstMs.toFixed(0)} ms, ` +
