@@ -33,7 +33,7 @@ const programs = {
   kill: 'verify/kill/run.ts',
   'lint-config': 'tools/lint-config.ts',
   model: 'verify/model/run.ts',
-  mutants: 'verify/storage/mutants.ts',
+  mutants: 'verify/mutants/main.ts',
   sim: 'verify/sim/main.ts',
 }
 

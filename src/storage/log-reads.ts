@@ -60,8 +60,9 @@ export class LogReads {
           break
         }
         found = await this.#seekIn(log, segment, timestampMs)
-        if (found !== undefined) break
+        if (found !== undefined || log.truncations !== truncations) break
       }
+      if (log.dropped) throw new StoreError('closed', `log ${log.id} was dropped`)
       if (log.truncations !== truncations) continue
       if (found === undefined || found >= memoryFrom) {
         found = log.tail.seekTimestamp(timestampMs, log.logStart)
@@ -71,16 +72,26 @@ export class LogReads {
     }
   }
 
+  /** Undefined also where the log was cut or dropped, or its start moved, meanwhile: then it says nothing. */
   async #seekIn(log: Log, segment: SegmentState, timestampMs: number): Promise<Offset | undefined> {
     const { truncations } = log
+    const changed = (): boolean =>
+      log.truncations !== truncations || log.dropped || segment.endOffset <= log.logStart
+    // Accepted, and yet to reach the segment.
+    const cutPending = segment.endOffset > log.end.offset
     const known = log.damages.ofSegment(segment.baseOffset)
     if (known !== undefined) throw damaged(log, known)
     try {
       return await this.#reader.seekTimestamp(indexed(log, segment), timestampMs, log.logStart)
     } catch (error) {
-      if (!isDamage(error) || log.truncations !== truncations || log.dropped) throw error
+      if (changed()) return undefined
+      if (!isDamage(error)) throw error
       const found = await this.#findDamage(log, segment)
-      throw found === undefined ? corrupt(log, segment, error) : damaged(log, found)
+      if (changed()) return undefined
+      if (found !== undefined) throw damaged(log, found)
+      // What is bad lies above the cut.
+      if (cutPending) return undefined
+      throw corrupt(log, segment, error)
     }
   }
 
@@ -177,8 +188,10 @@ export class LogReads {
       epochAt: (offset) => (offset < log.logStart ? undefined : log.epochs.epochAt(offset)),
     })
     if (found === undefined || log.truncations !== truncations || log.dropped) return undefined
+    if (found.from >= log.end.offset) return undefined
     const known = log.damages.ofSegment(baseOffset)
     if (known?.from !== found.from || known.to !== found.to) log.damages.note(found)
+    if (found.to > log.end.offset) log.damages.truncate(log.end.offset)
     return found
   }
 

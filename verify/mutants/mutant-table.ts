@@ -1,27 +1,24 @@
-// The table in docs/mutants.md: which test kills each mutant. The tool writes it, and reads it back to try that test first.
+// The table of one target in docs/: which test kills each mutant. The tool writes it, and reads it back to try that test first.
 
 import type { Mutant } from './find-mutants.ts'
+import type { Target } from './targets.ts'
 
 /** What fails on a mutant. */
 export type Killer =
   | { readonly kind: 'unit'; readonly file: string; readonly test: string }
   | { readonly kind: 'fuzz'; readonly seed: number }
-  | { readonly kind: 'hang' | 'crash' }
+  | { readonly kind: 'hang' | 'crash' | 'nobody' }
 
 /** By the mutant's key. */
 export type KillerTable = ReadonlyMap<string, Killer>
 
-const HEAD = `# Mutants of the storage
-
-What \`npm run mutants -- --write\` found, and what it tries first the next time. Each line is one change to \`src/storage\`: a call that
-makes something durable left out or not waited for, a truncation left out, or a comparison of CRCs, sequence numbers,
-generations, epochs or versions that always or never holds. Beside it stands the test that fails on it: a unit test of
-the room, or a seed of the storage fuzz (\`npm run fuzz -- --seed N\`).
-`
-
 const ROW = /^\| `(.+)` \| (.+) \|$/
 const UNIT = /^(.+\.test\.ts): (.+)$/
-const OTHERS = { hang: 'the tests never end', crash: 'the tests can not even be run' } as const
+const OTHERS = {
+  hang: 'the tests never end',
+  crash: 'the tests can not even be run',
+  nobody: 'nothing yet',
+} as const
 const FUZZ = /^fuzz, seed (\d+)$/
 
 export function parseTable(text: string): KillerTable {
@@ -42,6 +39,7 @@ function parseKiller(text: string): Killer | undefined {
   if (seed !== undefined) return { kind: 'fuzz', seed: Number(seed) }
   if (text === OTHERS.hang) return { kind: 'hang' }
   if (text === OTHERS.crash) return { kind: 'crash' }
+  if (text === OTHERS.nobody) return { kind: 'nobody' }
   const [, file, test] = UNIT.exec(text) ?? []
   if (file === undefined || test === undefined) return undefined
   return { kind: 'unit', file, test }
@@ -62,14 +60,19 @@ export function describeKiller(killer: Killer): string {
 export function formatTable(
   mutants: readonly Mutant[],
   killers: KillerTable,
-  reasons: Readonly<Record<string, string>>,
+  { head, equivalent: reasons }: Pick<Target, 'head' | 'equivalent'>,
 ): string {
-  const killed = mutants.filter((mutant) => killers.has(mutant.key)).length
   const equivalent = mutants.filter((mutant) => reasons[mutant.key] !== undefined).length
-  const lines = [
-    HEAD,
-    `${mutants.length} mutants: ${killed} killed, ${equivalent} that no test can tell from the original.`,
+  const tried = mutants.filter(({ key }) => killers.has(key) && reasons[key] === undefined)
+  const survived = tried.filter(({ key }) => killers.get(key)?.kind === 'nobody').length
+  const untried = mutants.length - equivalent - tried.length
+  const counts = [
+    `${tried.length - survived} killed`,
+    `${equivalent} that no test can tell from the original`,
+    ...(survived > 0 ? [`${survived} that no test has noticed yet`] : []),
+    ...(untried > 0 ? [`${untried} not tried yet`] : []),
   ]
+  const lines = [head, `${mutants.length} mutants: ${counts.join(', ')}.`]
   for (const file of new Set(mutants.map((mutant) => mutant.file))) {
     lines.push('', `## ${file}`, '', '| mutant | what fails |', '|---|---|')
     for (const { key } of mutants.filter((mutant) => mutant.file === file)) {
@@ -79,7 +82,7 @@ export function formatTable(
         reason !== undefined
           ? `nothing, and rightly so: ${reason}`
           : killer === undefined
-            ? 'nothing yet'
+            ? 'not tried yet'
             : describeKiller(killer)
       lines.push(`| \`${escaped(key.slice(file.length + 1))}\` | ${escaped(what)} |`)
     }

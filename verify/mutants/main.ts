@@ -1,20 +1,19 @@
-// Proves that the tests would notice: takes src/storage apart at every place where durability or recovery is decided,
-// found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs the room's unit tests and
-// the fuzz on it, the test that killed it last time first.
+// Proves that the tests would notice: takes a part of the source apart at every place where durability, recovery or agreement
+// is decided, found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs that part's
+// tests on it, the test that killed it last time first. `targets.ts` says which parts, places and tests those are.
 //
-//   node verify/storage/mutants.ts [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--new] [--write] [--list]
+//   node verify/mutants/main.ts [--target storage] [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--new] [--write] [--list]
 //
 // Prints one line per mutant. One that survives is a test that is missing, or changes nothing that can be seen: those
-// stand in `equivalent-mutants.ts` with the reason. `--write` puts what it found into docs/mutants.md; `--new` tries only those
-// of which that knows nothing.
+// stand in `equivalent-*.ts` with the reason. `--write` puts what it found into the target's table in docs/; `--new` tries only
+// those of which that knows nothing. `--seeds` is for the fuzz.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { EQUIVALENT } from './equivalent-mutants.ts'
 import { findMutants, type Mutant } from './find-mutants.ts'
 import {
   describeKiller,
@@ -23,14 +22,10 @@ import {
   type Killer,
   type KillerTable,
 } from './mutant-table.ts'
+import { TARGETS, type Stage, type Target } from './targets.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const TABLE = join(ROOT, 'docs/mutants.md')
-/** Tests and their helpers, and what only prints a stopped store's files. */
-const LEFT_ALONE = /\.test\.ts$|^testing|^dump/
-/** The unit tests take some two seconds, a seed of the fuzz some 60 ms; what a mutant makes wait for ever is ended. */
-const UNIT_TIMEOUT_MS = 60_000
-const FUZZ_TIMEOUT_MS = 300_000
+const TEST = /\.test\.ts$/
 /** In the output of the test runner: name and file of a test that failed. */
 const FAILED_TEST = /^not ok \d+ - (.*)\n[^]*?location: '.*\/([\w-]+\.test\.ts):/m
 
@@ -46,45 +41,51 @@ interface Failure {
   readonly text: string
 }
 
-async function readMutants(): Promise<Mutant[]> {
-  const names = (await readdir(join(ROOT, 'src/storage'))).sort()
-  const sources = names.filter((name) => name.endsWith('.ts') && !LEFT_ALONE.test(name))
+async function readMutants(target: Target): Promise<Mutant[]> {
   const found: Mutant[] = []
-  for (const name of sources) {
-    found.push(...findMutants(name, await readFile(join(ROOT, 'src/storage', name), 'utf8')))
+  for (const { folder, only } of target.sources) {
+    for (const name of (await readdir(join(ROOT, folder))).toSorted()) {
+      if (!name.endsWith('.ts') || TEST.test(name) || !only.test(name)) continue
+      const path = join(folder, name)
+      const source = await readFile(join(ROOT, path), 'utf8')
+      found.push(...findMutants(relative(target.base, path), source, target.rules))
+    }
   }
   return found
 }
 
-/** A tree like the project's in which only the storage room and the fuzz are copies. */
-async function makeTree(parent: string, name: string): Promise<string> {
+/** A tree like the project's in which only what the target names are copies. */
+async function makeTree(parent: string, name: string, { copies }: Target): Promise<string> {
   const tree = join(parent, name)
   await mkdir(join(tree, 'src'), { recursive: true })
-  await mkdir(join(tree, 'verify'), { recursive: true })
-  for (const room of ['base', 'env', 'records']) {
+  for (const room of await readdir(join(ROOT, 'src'))) {
+    if (copies.includes(`src/${room}`)) continue
     await symlink(join(ROOT, 'src', room), join(tree, 'src', room))
   }
   await symlink(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
   await cp(join(ROOT, 'package.json'), join(tree, 'package.json'))
-  await cp(join(ROOT, 'src/storage'), join(tree, 'src/storage'), { recursive: true })
-  await cp(join(ROOT, 'verify/storage'), join(tree, 'verify/storage'), { recursive: true })
+  for (const folder of copies) {
+    await mkdir(dirname(join(tree, folder)), { recursive: true })
+    await cp(join(ROOT, folder), join(tree, folder), { recursive: true })
+  }
   return tree
 }
 
 interface Effort {
+  readonly target: Target
   readonly seeds: number
   readonly known: KillerTable
 }
 
 async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<Verdict> {
-  const path = join(tree, 'src/storage', mutant.file)
+  const path = join(tree, effort.target.base, mutant.file)
   const original = await readFile(path, 'utf8')
   await writeFile(path, mutant.apply(original))
   const started = performance.now()
   try {
     const failure = await findFailure(tree, effort, mutant)
     const seconds = (performance.now() - started) / 1000
-    const isEquivalent = EQUIVALENT[mutant.key] !== undefined
+    const isEquivalent = effort.target.equivalent[mutant.key] !== undefined
     if (failure === undefined) {
       return { mutant, outcome: isEquivalent ? 'equivalent' : 'survived', failure, seconds }
     }
@@ -95,24 +96,50 @@ async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<
   }
 }
 
-/** What killed it before, then the quick tests, then seeds. */
+/** What killed it before, then stage by stage. */
 async function findFailure(
   tree: string,
-  { seeds, known: table }: Effort,
+  effort: Effort,
   mutant?: Mutant,
 ): Promise<Failure | undefined> {
-  const known = mutant === undefined ? undefined : table.get(mutant.key)
-  const again = known?.kind === 'unit' ? await runUnitTests(tree, { only: known }) : undefined
-  const failure = again ?? (await runUnitTests(tree, { first: mutant?.file }))
-  if (failure !== undefined) return failure
-  const seed = known?.kind === 'fuzz' ? await runFuzz(tree, known.seed, 1) : undefined
-  return seed ?? (await runFuzz(tree, 1, seeds))
+  const { stages } = effort.target
+  const known = mutant === undefined ? undefined : effort.known.get(mutant.key)
+  for (const stage of stages) {
+    const again = await runAgain(tree, stage, known)
+    if (again !== undefined) return again
+  }
+  for (const stage of stages) {
+    if (stage.kind === 'fuzz') {
+      const failure = await runFuzz(tree, { from: 1, seeds: effort.seeds }, stage.timeoutMs)
+      if (failure !== undefined) return failure
+      continue
+    }
+    if (mutant !== undefined && stage.files?.test(mutant.file) === false) continue
+    const failure = await runUnitTests(tree, stage, { first: mutant?.file })
+    if (failure !== undefined) return failure
+  }
+  return undefined
 }
 
-async function runFuzz(tree: string, from: number, seeds: number): Promise<Failure | undefined> {
+async function runAgain(
+  tree: string,
+  stage: Stage,
+  known: Killer | undefined,
+): Promise<Failure | undefined> {
+  if (stage.kind === 'unit')
+    return known?.kind === 'unit' ? runUnitTests(tree, stage, { only: known }) : undefined
+  if (known?.kind !== 'fuzz') return undefined
+  return runFuzz(tree, { from: known.seed, seeds: 1 }, stage.timeoutMs)
+}
+
+async function runFuzz(
+  tree: string,
+  { from, seeds }: { readonly from: number; readonly seeds: number },
+  timeoutMs: number,
+): Promise<Failure | undefined> {
   const range = ['--from', String(from), '--seeds', String(seeds)]
   const args = ['verify/storage/fuzz.ts', ...range, '--no-shrink']
-  const { output, passed, ended } = await run(tree, args, { timeoutMs: FUZZ_TIMEOUT_MS })
+  const { output, passed, ended } = await run(tree, args, { timeoutMs })
   if (passed) return undefined
   const lines = output.trimEnd().split('\n')
   const seed = /--seed (\d+)/.exec(lines.at(-1) ?? '')?.[1]
@@ -121,31 +148,37 @@ async function runFuzz(tree: string, from: number, seeds: number): Promise<Failu
   return { killer: { kind: 'fuzz', seed: Number(seed) }, text: message }
 }
 
-/** All of the room's own tests, those of the source file `first` first, or the one given. */
+/** The stage's tests, those of the source file `first` first, or the one given, if it is of this stage. */
 async function runUnitTests(
   tree: string,
+  stage: Extract<Stage, { kind: 'unit' }>,
   choice: {
     readonly only?: { readonly file: string; readonly test: string }
     readonly first?: string | undefined
   },
 ): Promise<Failure | undefined> {
   const { only } = choice
-  const names = await readdir(join(tree, 'src/storage'))
-  const wanted = only === undefined ? names : names.filter((name) => name === only.file)
-  const first = choice.first?.replace(/\.ts$/, '.test.ts')
-  const tests = wanted
-    .filter((name) => name.endsWith('.test.ts'))
-    .toSorted((a, b) => Number(b === first) - Number(a === first))
+  const all: string[] = []
+  for (const { folder, only: wanted } of stage.tests) {
+    const names = (await readdir(join(tree, folder))).toSorted()
+    all.push(...names.filter((name) => wanted.test(name)).map((name) => join(folder, name)))
+  }
+  const first = `/${choice.first?.replace(/\.ts$/, '.test.ts')}`
+  const tests = all
+    .filter((path) => TEST.test(path) && (only === undefined || path.endsWith(`/${only.file}`)))
+    .toSorted((a, b) => Number(b.endsWith(first)) - Number(a.endsWith(first)))
   if (tests.length === 0) return undefined
-  const pattern = only?.test.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&')
+  const escaped = only?.test.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&')
+  const pattern = escaped === undefined ? stage.named : `^${escaped}$`
   const args = [
     '--test',
     '--test-isolation=none',
     '--test-reporter=tap',
-    ...(pattern === undefined ? [] : [`--test-name-pattern=^${pattern}$`]),
-    ...tests.map((name) => `src/storage/${name}`),
+    ...(pattern === undefined ? [] : [`--test-name-pattern=${pattern}`]),
+    ...tests,
   ]
-  const limits = { timeoutMs: UNIT_TIMEOUT_MS, enough: FAILED_TEST }
+  const { timeoutMs, environment } = stage
+  const limits = { timeoutMs, enough: FAILED_TEST, environment }
   const { output, passed, ended } = await run(tree, args, limits)
   if (passed) return undefined
   const [, name, file] = FAILED_TEST.exec(output) ?? []
@@ -159,12 +192,16 @@ async function runUnitTests(
 async function run(
   tree: string,
   args: readonly string[],
-  limits: { readonly timeoutMs: number; readonly enough?: RegExp },
+  limits: {
+    readonly timeoutMs: number
+    readonly enough?: RegExp
+    readonly environment?: Readonly<Record<string, string>> | undefined
+  },
 ): Promise<{ readonly output: string; readonly passed: boolean; readonly ended: boolean }> {
   const child = spawn(process.execPath, args, {
     cwd: tree,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(tree, '..', 'cache') },
+    env: { ...process.env, ...limits.environment, NODE_COMPILE_CACHE: join(tree, '..', 'cache') },
   })
   let output = ''
   const take = (chunk: Buffer): void => {
@@ -196,6 +233,7 @@ function report({ mutant, outcome, failure, seconds }: Verdict): void {
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
     options: {
+      target: { type: 'string', default: 'storage' },
       seeds: { type: 'string', default: '400' },
       jobs: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
@@ -205,12 +243,16 @@ async function main(): Promise<boolean> {
       write: { type: 'boolean', default: false },
     },
   })
-  const known = await readTable()
-  const effort = { seeds: Number(values.seeds), known }
-  const all = await readMutants()
+  const target = TARGETS[values.target]
+  if (target === undefined) throw new Error(`no target ${values.target}`)
+  const { equivalent } = target
+  const known = await readTable(target)
+  const effort = { target, seeds: Number(values.seeds), known }
+  const all = await readMutants(target)
+  const isKilled = (key: string): boolean => known.has(key) && known.get(key)?.kind !== 'nobody'
   const mutants = all
     .filter((mutant) => mutant.key.includes(values.only))
-    .filter((mutant) => !values.new || !(known.has(mutant.key) || mutant.key in EQUIVALENT))
+    .filter((mutant) => !values.new || !(isKilled(mutant.key) || mutant.key in equivalent))
     .slice(Number(values.skip))
   if (values.list) {
     for (const mutant of mutants) console.log(mutant.key)
@@ -220,53 +262,54 @@ async function main(): Promise<boolean> {
   const parent = await mkdtemp(join(tmpdir(), 'chronik-mutants-'))
   const verdicts: Verdict[] = []
   try {
-    const intact = await findFailure(await makeTree(parent, 'intact'), effort)
+    const intact = await findFailure(await makeTree(parent, 'intact', target), effort)
     if (intact !== undefined)
       throw new Error(`the tests fail without any mutant: ${describeKiller(intact.killer)}`)
     const waiting = mutants.values()
     const workers = Array.from({ length: Number(values.jobs) }, async (_, job) => {
-      const tree = await makeTree(parent, String(job))
+      const tree = await makeTree(parent, String(job), target)
       for (const mutant of waiting) {
         const verdict = await tryMutant(tree, mutant, effort)
         verdicts.push(verdict)
         report(verdict)
-        if (values.write) await writeTable(all, verdict)
+        if (values.write) await writeTable(target, all, verdict)
       }
     })
     await Promise.all(workers)
   } finally {
     await rm(parent, { recursive: true })
   }
-  return summarize(mutants, verdicts, values.only === '' && values.skip === '0' && !values.new)
+  const whole = values.only === '' && values.skip === '0' && !values.new
+  const missing = new Set(whole ? Object.keys(equivalent) : [])
+  for (const { key } of mutants) missing.delete(key)
+  return summarize(verdicts, missing)
 }
 
-const readTable = async (): Promise<KillerTable> =>
-  parseTable(await readFile(TABLE, 'utf8').catch(() => ''))
+const readTable = async ({ table }: Target): Promise<KillerTable> =>
+  parseTable(await readFile(join(ROOT, table), 'utf8').catch(() => ''))
 
 /** After each, so that a run that is ended early leaves what it found. */
-async function writeTable(all: readonly Mutant[], { mutant, failure }: Verdict): Promise<void> {
-  const table = new Map(await readTable())
-  if (failure === undefined) table.delete(mutant.key)
-  else table.set(mutant.key, failure.killer)
-  await writeFile(TABLE, formatTable(all, table, EQUIVALENT))
+async function writeTable(
+  target: Target,
+  all: readonly Mutant[],
+  { mutant, failure }: Verdict,
+): Promise<void> {
+  const table = new Map(await readTable(target))
+  table.set(mutant.key, failure?.killer ?? { kind: 'nobody' })
+  await writeFile(join(ROOT, target.table), formatTable(all, table, target))
 }
 
-function summarize(
-  mutants: readonly Mutant[],
-  verdicts: readonly Verdict[],
-  all: boolean,
-): boolean {
+/** `missing`: those said to be equivalent that are not there. */
+function summarize(verdicts: readonly Verdict[], missing: ReadonlySet<string>): boolean {
   const count = (outcome: string): number =>
     verdicts.filter((one) => one.outcome === outcome).length
-  const keys = new Set(mutants.map((mutant) => mutant.key))
-  const stale = all ? Object.keys(EQUIVALENT).filter((key) => !keys.has(key)) : []
-  for (const key of stale) console.log(`no such mutant any more: ${key}`)
+  for (const key of missing) console.log(`no such mutant any more: ${key}`)
   const seconds = verdicts.reduce((sum, one) => sum + one.seconds, 0)
   console.log(
     `${verdicts.length} mutants: ${count('killed')} killed, ${count('equivalent')} equivalent, ` +
       `${count('survived')} survived, ${seconds.toFixed(0)} s of testing`,
   )
-  return count('survived') === 0 && count('equivalent, yet killed') === 0 && stale.length === 0
+  return count('survived') === 0 && count('equivalent, yet killed') === 0 && missing.size === 0
 }
 
 process.exitCode = (await main()) ? 0 : 1
