@@ -2,12 +2,14 @@
 
 import { BrokerConnection, CONNECTION_DEFAULTS } from '../../src/client/connection.ts'
 import type { ClientEnv } from '../../src/client/client-env.ts'
+import { KafkaError } from '../../src/client/client-error.ts'
 import { errorName } from '../../src/protocol/error-codes.ts'
 import { listOffsets } from '../../src/protocol/messages/list-offsets.ts'
 import { produce } from '../../src/protocol/messages/produce.ts'
 import { buildBatch } from '../../src/records/build.ts'
 import type { Body, Recorder } from '../history/recorder.ts'
 import { crcOf } from '../sim/content.ts'
+import { fetchOn } from '../sim/reading.ts'
 import { nowMs } from './clients/load.ts'
 
 export interface Answer {
@@ -102,6 +104,25 @@ export class Direct {
       }))
       const found = response.topics[0]?.partitions[0]
       return [found?.errorCode ?? -1, found?.offset ?? -1]
+    })
+  }
+
+  /** What the node serves from `from` on goes into the history; the answer names the offset after it. */
+  fetch(partition: number, from: number): Promise<Answer> {
+    const topic = this.#topic
+    const process = `${this.#name}-fetch`
+    this.#recorder.note(process, { kind: 'assign', positions: [{ topic, partition, from }] })
+    const begun = this.#recorder.begin(process)
+    return this.#answer(async () => {
+      try {
+        const found = await fetchOn(this.#connection, { topic, partition, offset: from })
+        this.#recorder.end(begun, { kind: 'poll', records: found.records })
+        return [0, found.next]
+      } catch (error) {
+        this.#recorder.end(begun, undefined)
+        if (error instanceof KafkaError) return [error.code, -1]
+        throw error
+      }
     })
   }
 

@@ -35,6 +35,7 @@ export class ClusterProcesses {
     this.#options = options
     this.ids = Array.from({ length: options.nodes }, (_, i) => i + 1)
     mkdirSync(options.directory, { recursive: true })
+    process.once('exit', this.#killAll)
     if (options.proxied === true) {
       this.links = new Links(this.ids, {
         raftPort: (id) => this.raftPort(id),
@@ -129,11 +130,17 @@ export class ClusterProcesses {
     this.#servers.get(id)?.signal('SIGCONT')
   }
 
+  /** Who ends the harness does not want its nodes to stay. */
+  readonly #killAll = (): void => {
+    for (const server of this.#servers.values()) server.signal('SIGKILL')
+  }
+
   tail(id: number): string {
     return this.#servers.get(id)?.tail() ?? ''
   }
 
   async close(): Promise<void> {
+    process.off('exit', this.#killAll)
     await Promise.all(this.up.map((id) => this.kill(id)))
     await this.links?.close()
   }

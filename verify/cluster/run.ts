@@ -10,7 +10,7 @@
 // of the 120 ports in use. The last lines say what was measured and what was wrong; the exit code is 0 only if nothing was.
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { provide } from '../../test/compat/install.ts'
@@ -159,4 +159,7 @@ async function main(): Promise<boolean> {
 }
 
 process.removeAllListeners('warning')
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(128 + constants.signals[signal]))
+}
 process.exit((await main()) ? 0 : 1)

@@ -4,6 +4,7 @@
 import { crc32c } from '../../src/base/crc32c.ts'
 import { throwIfError } from '../../src/client/client-error.ts'
 import type { Cluster } from '../../src/client/cluster.ts'
+import type { BrokerConnection } from '../../src/client/connection.ts'
 import { fetch } from '../../src/protocol/messages/fetch.ts'
 import {
   baseOffsetAt,
@@ -34,11 +35,21 @@ export async function fetchRaw(
   at: { readonly topic: string; readonly partition: number; readonly offset: number },
   incarnation = at.topic,
 ): Promise<Fetched> {
-  const { topic, partition, offset } = at
+  const { topic, partition } = at
   if (cluster.leaderOf(topic, partition) === undefined) await cluster.refresh([topic])
   const leader = cluster.leaderOf(topic, partition)
   const connection =
     leader === undefined ? await cluster.anyConnection() : await cluster.connectionTo(leader.node)
+  return fetchOn(connection, at, incarnation)
+}
+
+/** The same from one node, whoever leads. */
+export async function fetchOn(
+  connection: BrokerConnection,
+  at: { readonly topic: string; readonly partition: number; readonly offset: number },
+  incarnation = at.topic,
+): Promise<Fetched> {
+  const { topic, partition, offset } = at
   const answer = await connection.request(
     fetch,
     () => ({

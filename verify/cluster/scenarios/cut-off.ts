@@ -108,11 +108,13 @@ async function once(bench: Bench, driver: Driver, fault: Fault): Promise<void> {
     direct.produce(PARTITION, BROKER_TIMEOUT_MS),
     direct.latest(PARTITION),
     direct.produce(PARTITION, BROKER_TIMEOUT_MS),
+    direct.fetch(PARTITION, 0),
+    direct.fetch(PARTITION, Math.max(0, known - 1)),
   ] as const
   await sleep(Math.max(0, cutMs + CUT_MS - nowMs()))
   const healedMs = nowMs()
   fault.end(bench, old)
-  const [first, latest, second] = await Promise.all(asked)
+  const [first, latest, second, oldest, newest] = await Promise.all(asked)
   direct.close()
   judgeOld(bench, old, fault, { known, healedMs }, [first, second], latest)
   const next = await nextAcknowledgement(driver, PARTITION, cutMs, TIMEOUT_MS)
@@ -121,7 +123,8 @@ async function once(bench: Bench, driver: Driver, fault: Fault): Promise<void> {
   figures.add(`${fault.name}: all replicas in sync after the healing`, wholeMs - healedMs)
   bench.say(
     `${old} ${fault.name}: ${risen.leader} leads after ${(risen.atMs - cutMs).toFixed(0)} ms, a client started then is ` +
-      `served after ${probedMs.toFixed(0)} ms; ${old} answers ${first.error}, ${latest.error}, ${second.error}`,
+      `served after ${probedMs.toFixed(0)} ms; ${old} answers ` +
+      [first, latest, second, oldest, newest].map(({ error }) => error).join(', '),
   )
 }
 
