@@ -26,6 +26,8 @@ export interface BenchOptions {
   readonly nodes: number
   readonly client: ClientName
   readonly repeat: number
+  /** Added to the time before each fault. */
+  readonly settleMs: number
   readonly proxied: boolean
   /** Java is there: topics are made with Kafka's own tool. */
   readonly java: boolean
@@ -142,6 +144,11 @@ export class Bench {
     this.#drivers.push(driver)
     await driver.ready()
     return driver
+  }
+
+  /** Some time without a fault, of no fixed length. */
+  async quiet(): Promise<void> {
+    await sleep(this.options.settleMs + 200 + Math.random() * 500)
   }
 
   name(role: string): string {

@@ -6,7 +6,8 @@
 //   npm run failures -- --short                     what CI runs, under five minutes
 //   npm run failures -- --list
 //
-// --scenario and --client may be given several times. --directory keeps data, logs and histories there, --port-base is the first
+// --settle S waits so many seconds more before each fault: librdkafka goes back to a node that was down only after up to 10 s, so
+// that a fault soon after another measures that. --scenario and --client may be given several times. --directory keeps data, logs and histories there, --port-base is the first
 // of the 120 ports in use. The last lines say what was measured and what was wrong; the exit code is 0 only if nothing was.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     client: { type: 'string', multiple: true },
     nodes: { type: 'string' },
     repeat: { type: 'string', default: '1' },
+    settle: { type: 'string', default: '0' },
     short: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     directory: { type: 'string' },
@@ -102,6 +104,7 @@ async function runJob(
     nodes,
     client,
     repeat,
+    settleMs: Number(options.settle) * 1000,
     proxied: scenario.proxied === true,
     java: !options['no-java'] && !missing.has('java'),
     librdkafka: !missing.has('confluent'),

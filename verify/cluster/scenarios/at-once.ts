@@ -34,7 +34,7 @@ async function underLoad(bench: Bench, round: Round): Promise<void> {
   await driver.send(30, driver.rate)
   const load = driver.start(driver.rate)
   for (let i = 0; i < bench.options.repeat; i++) {
-    await sleep(100 + Math.random() * 600)
+    await bench.quiet()
     await round(bench, driver)
   }
   await load.stop()

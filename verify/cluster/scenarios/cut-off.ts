@@ -7,6 +7,7 @@ import { nextAcknowledgement, TOPIC, type Bench } from '../bench.ts'
 import { nowMs } from '../clients/load.ts'
 import { Direct, type Answer } from '../direct.ts'
 import type { Driver } from '../driver.ts'
+import { ended } from '../ended.ts'
 import type { Scenario } from '../scenario.ts'
 
 const PARTITION = 0
@@ -75,7 +76,7 @@ async function underLoad(bench: Bench, faults: readonly Fault[]): Promise<void> 
   const load = driver.start(driver.rate)
   for (let i = 0; i < bench.options.repeat; i++) {
     for (const fault of faults) {
-      await sleep(200 + Math.random() * 400)
+      await bench.quiet()
       await once(bench, driver, fault)
     }
   }
@@ -92,6 +93,7 @@ async function once(bench: Bench, driver: Driver, fault: Fault): Promise<void> {
   fault.begin(bench, old)
   // It knows the nodes that work; how soon a client gives up one that does not answer is the client's affair.
   const probing = bench.probe(PARTITION, others(bench, old))
+  void ended(probing) // its failure counts when it is waited for
   const risen = await bench.monitor.when(
     `a leader other than ${old}, which is ${fault.name}`,
     cutMs,

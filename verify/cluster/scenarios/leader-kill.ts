@@ -5,6 +5,7 @@ import { sleep } from '../../../test/compat/process.ts'
 import { nextAcknowledgement, type Bench } from '../bench.ts'
 import { nowMs } from '../clients/load.ts'
 import type { Driver } from '../driver.ts'
+import { ended } from '../ended.ts'
 import type { Scenario } from '../scenario.ts'
 
 const PARTITION = 0
@@ -22,7 +23,7 @@ export const leaderKill: Scenario = {
     await driver.send(30, driver.rate)
     const load = driver.start(driver.rate)
     for (let i = 0; i < bench.options.repeat; i++) {
-      await sleep(300 + Math.random() * 400)
+      await bench.quiet()
       await killOnce(bench, driver)
     }
     await load.stop()
@@ -35,6 +36,8 @@ async function killOnce(bench: Bench, driver: Driver): Promise<void> {
   const killed = monitor.leader(PARTITION)
   const killedMs = nowMs()
   await cluster.kill(killed)
+  const probing = bench.probe(PARTITION, cluster.up)
+  void ended(probing) // its failure counts when it is waited for
   const elected = await monitor.when(
     `a leader other than ${killed}`,
     killedMs,
@@ -43,6 +46,8 @@ async function killOnce(bench: Bench, driver: Driver): Promise<void> {
       node !== killed && partition === PARTITION && leader >= 0 && leader !== killed,
   )
   const acknowledgedMs = await nextAcknowledgement(driver, PARTITION, killedMs, TIMEOUT_MS)
+  const probedMs = await probing
+  figures.add('first acknowledgement of a client started then', probedMs)
   const left = await monitor.when(
     `node ${killed} out of the in-sync replicas`,
     killedMs,
@@ -69,6 +74,7 @@ async function killOnce(bench: Bench, driver: Driver): Promise<void> {
   const { leader, epoch } = elected
   bench.say(
     `killed ${killed}: ${leader} leads in epoch ${epoch} after ${(elected.atMs - killedMs).toFixed(0)} ms, ` +
-      `next acknowledgement after ${(acknowledgedMs - killedMs).toFixed(0)} ms`,
+      `next acknowledgement after ${(acknowledgedMs - killedMs).toFixed(0)} ms, ` +
+      `of a client started then after ${probedMs.toFixed(0)} ms`,
   )
 }
