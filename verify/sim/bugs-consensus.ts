@@ -84,6 +84,7 @@ export const CONSENSUS_BUGS: readonly Bug[] = [
     name: 'vote-not-kept',
     what: 'R2: a vote is told before it is durable, and never becomes it',
     nodes: 3,
+    faults: ['kill-in-election', 'cascade', 'kill-all'],
     plant: () => {
       const told = replace(Durability.prototype, 'hasVoted', (self, _original, [term]) =>
         self.hasTerm(term),
@@ -138,15 +139,15 @@ export const CONSENSUS_BUGS: readonly Bug[] = [
     },
   },
   {
-    name: 'lost-claims-ignored',
-    what: 'R8: a follower goes on to rest although its leader leads no longer, and hears no objection',
+    name: 'death-unnoticed',
+    what: 'R8: replicas do not hear that the node of their leader is gone, nor that it leads no longer',
     nodes: 3,
     plant: () => {
       const gone = replace(RaftGroup.prototype, 'claimGone', () => {})
-      const higher = replace(RaftGroup.prototype, 'higherEpoch', () => {})
+      const down = replace(RaftGroup.prototype, 'peerDown', () => {})
       return () => {
         gone()
-        higher()
+        down()
       }
     },
   },
@@ -154,6 +155,7 @@ export const CONSENSUS_BUGS: readonly Bug[] = [
     name: 'barrier-without-round',
     what: 'R9: whoever believes to lead answers reads, without asking the others',
     nodes: 3,
+    faults: ['isolate-leader', 'partition', 'pause-leader'],
     plant: () =>
       replace(RaftGroup.prototype, 'confirm', (self) =>
         Promise.resolve(self.raft.role === 'leader'),

@@ -3,6 +3,7 @@
 import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
 import { DISK_BUGS } from './bugs-disk.ts'
+import type { ClusterFaultName } from './cluster-faults.ts'
 import { CONSENSUS_BUGS } from './bugs-consensus.ts'
 import { WIRE_BUGS } from './bugs-wire.ts'
 import type { EnvWrap } from './node.ts'
@@ -16,6 +17,8 @@ export interface Bug {
   readonly plant?: (chance: Prng) => () => void
   /** Where one node can't show it. */
   readonly nodes?: number
+  /** What it takes to show it, where most seeds don't have it: their faults are drawn from these. */
+  readonly faults?: readonly ClusterFaultName[]
 }
 
 export const BUGS: readonly Bug[] = [...DISK_BUGS, ...WIRE_BUGS, ...CONSENSUS_BUGS]

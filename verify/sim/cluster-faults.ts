@@ -195,7 +195,8 @@ function cut(
   [some, others]: readonly [readonly SimNode[], readonly SimNode[]],
 ): void {
   const { simulation, later } = targets
-  const clients = targets.clients().filter(() => chance.chance(0.3))
+  const share = chance.pick([0, 0.3, 1])
+  const clients = targets.clients().filter(() => chance.chance(share))
   const near = [...some.map(({ host }) => host.name), ...clients.filter(() => chance.chance(0.5))]
   const far = [...others.map(({ host }) => host.name), ...clients.filter((c) => !near.includes(c))]
   const blocked = near.flatMap((a) =>

@@ -144,6 +144,8 @@ export class Invariants {
       this.#fail('two-leaders', node, group, `leads epoch ${term}, as ${before} did`)
     }
     facts.leaders.set(term, who)
+    // Votes that come late may still make a leader of an epoch that a later one has passed: it can commit nothing.
+    if (facts.committed.epoch >= term) return
     const missing = this.#missing(facts, group)
     if (missing !== undefined) {
       const text = `leads epoch ${term} and ends at ${at(group.raft.end)}: it lacks ${missing}`

@@ -91,11 +91,16 @@ export interface Plan {
 const NODES = [1, 3, 3, 3, 3, 3, 3, 5] as const
 const KIB = 1024
 
-export function makePlan(chance: Prng, mode: Mode, wanted?: number): Plan {
+export function makePlan(
+  chance: Prng,
+  mode: Mode,
+  wanted?: number,
+  from?: readonly SomeFaultName[],
+): Plan {
   const nodes = wanted ?? chance.split('nodes').pick(NODES)
   const full = mode === 'full'
   const durationMs = durationMsOf(full)
-  const others = planFaults(chance.split('faults'), nodes > 1 ? ALL_FAULTS : FAULTS, full)
+  const others = planFaults(chance.split('faults'), from ?? (nodes > 1 ? ALL_FAULTS : FAULTS), full)
   const damages = planDamages(chance.split('damage'), nodes, full, others.length)
   const faults = [...others, ...damages]
   const producers = [

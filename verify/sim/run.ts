@@ -49,7 +49,7 @@ const SETUP_MS_MAX = 20_000
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mode, log } = options
   const simulation = new Simulation(seed, log === undefined ? {} : { log })
-  const plan = makePlan(simulation.chance.split('plan'), mode, options.nodes)
+  const plan = makePlan(simulation.chance.split('plan'), mode, options.nodes, options.bug?.faults)
   const world = new World(simulation, plan)
   const bugChance = simulation.chance.split('bug')
   const wrap = options.bug?.wrap?.(bugChance, simulation) ?? ((env) => env)

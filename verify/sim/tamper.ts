@@ -11,6 +11,7 @@ import {
   encodeRequest,
   encodeResponse,
 } from '../../src/protocol/requests.ts'
+import { NODE_PORT } from './node.ts'
 
 export interface Asked {
   readonly key: number
@@ -32,7 +33,10 @@ export function tampering(env: Env, make: () => Tamper): Env {
   const network: Network = {
     connect: (address, options) => env.network.connect(address, options),
     listen: (address, onConnection) =>
-      env.network.listen(address, (connection) => onConnection(tampered(connection, make()))),
+      env.network.listen(address, (connection) =>
+        // What travels between nodes has other frames.
+        onConnection(address.port === NODE_PORT ? tampered(connection, make()) : connection),
+      ),
   }
   return { ...env, network }
 }
