@@ -4,6 +4,7 @@
 import { crc32c } from '../../src/base/crc32c.ts'
 import { comparePositions } from '../../src/base/position.ts'
 import type { ObservedGroup } from '../../src/multiraft/observer.ts'
+import { StoreError } from '../../src/storage/store.ts'
 import type { Invariants } from './invariants.ts'
 import type { SimNode } from './node.ts'
 import type { World } from './world.ts'
@@ -11,6 +12,7 @@ import type { World } from './world.ts'
 /** Virtual time in which all replicas must have caught up once nobody writes any more. */
 const SETTLE_MS_MAX = 15_000
 const READ_MS_MAX = 30_000
+const HEAL_MS_MAX = 15_000
 const READ_BYTES_MAX = 1 << 20
 
 interface Replica {
@@ -81,12 +83,28 @@ export async function compareBytes({ world, nodes, invariants }: Replicas): Prom
     if (replicas.length < 2) continue
     const from = Math.max(...replicas.map(({ group }) => group.stored.logStart))
     const below = Math.min(...replicas.map(({ group }) => group.raft.commit.offset))
-    const read = Promise.all(replicas.map(({ group }) => digest(group, from, below)))
+    const read = Promise.all(
+      replicas.map(({ group }) => healed(world, () => digest(group, from, below))),
+    )
     const digests = await world.simulation.settle(read, { withinMs: READ_MS_MAX })
     if (new Set(digests).size <= 1) continue
     const text = replicas.map(({ node }, i) => `node ${node}: ${digests[i]}`).join('; ')
     const where = `${id}, from ${from} to ${below}`
     world.report({ name: 'replicas-differ', where, text })
+  }
+}
+
+/** A replica that finds its bytes damaged has them healed by the others, in a while. */
+async function healed(world: World, read: () => Promise<string>): Promise<string> {
+  const untilMs = world.simulation.nowMs + HEAL_MS_MAX
+  for (;;) {
+    try {
+      return await read()
+    } catch (error) {
+      const damaged = error instanceof StoreError && error.code === 'corrupt'
+      if (!damaged || world.simulation.nowMs > untilMs) throw error
+      await new Promise<void>((resolve) => world.simulation.after(100, resolve))
+    }
   }
 }
 
