@@ -6,9 +6,10 @@
 //   npm run failures -- --short                     what CI runs, under five minutes
 //   npm run failures -- --list
 //
-// --settle S waits so many seconds more before each fault: librdkafka goes back to a node that was down only after up to 10 s, so
-// that a fault soon after another measures that. --scenario and --client may be given several times. --directory keeps data, logs and histories there, --port-base is the first
-// of the 120 ports in use. The last lines say what was measured and what was wrong; the exit code is 0 only if nothing was.
+// --settle S waits so many seconds more before each fault: librdkafka goes back to a node that was down only after up to 10 s,
+// so that a fault soon after another measures that. --scenario and --client may be given several times. --directory keeps data,
+// logs and histories there, --port-base is the first of the 120 ports in use. The last lines say what was measured and what
+// was wrong; the exit code is 0 only if nothing was.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
