@@ -366,6 +366,9 @@ const WRONG: Readonly<Record<string, Uint8Array>> = {
   'formed by no pairs': statement({ formed: { clusterId: 'x', voters: [7] } }),
   'formed by threes': statement({ formed: { clusterId: 'x', voters: [[1, 'd1', 2]] } }),
   'formed by a fraction': statement({ formed: { clusterId: 'x', voters: [[1.5, 'd1']] } }),
+  'formed by what looks like a pair': statement({
+    formed: { clusterId: 'x', voters: [{ 0: 1, 1: 'd1', length: 2 }] },
+  }),
   'formed by no directory': statement({ formed: { clusterId: 'x', voters: [[1, 1]] } }),
   'far too much': statement({ peers: 'x'.repeat(64 * 1024) }),
 }

@@ -96,13 +96,15 @@ async function tryMutant(tree: string, mutant: Mutant, effort: Effort): Promise<
   }
 }
 
-/** What killed it before, then stage by stage. */
+/** What killed it before, then stage by stage. Without one: whatever fails that any of the files is to be tried with. */
 async function findFailure(
   tree: string,
   effort: Effort,
-  mutant?: Mutant,
+  wanted: Mutant | ReadonlySet<string>,
 ): Promise<Failure | undefined> {
   const { stages } = effort.target
+  const mutant = 'key' in wanted ? wanted : undefined
+  const files = 'key' in wanted ? [wanted.file] : [...wanted]
   const known = mutant === undefined ? undefined : effort.known.get(mutant.key)
   for (const stage of stages) {
     const again = await runAgain(tree, stage, known)
@@ -114,7 +116,7 @@ async function findFailure(
       if (failure !== undefined) return failure
       continue
     }
-    if (mutant !== undefined && stage.files?.test(mutant.file) === false) continue
+    if (!files.some((file) => stage.files?.test(file) ?? true)) continue
     const failure = await runUnitTests(tree, stage, { first: mutant?.file })
     if (failure !== undefined) return failure
   }
@@ -262,7 +264,8 @@ async function main(): Promise<boolean> {
   const parent = await mkdtemp(join(tmpdir(), 'chronik-mutants-'))
   const verdicts: Verdict[] = []
   try {
-    const intact = await findFailure(await makeTree(parent, 'intact', target), effort)
+    const files = new Set(mutants.map((mutant) => mutant.file))
+    const intact = await findFailure(await makeTree(parent, 'intact', target), effort, files)
     if (intact !== undefined)
       throw new Error(`the tests fail without any mutant: ${describeKiller(intact.killer)}`)
     const waiting = mutants.values()
