@@ -18,10 +18,13 @@ import {
 
 const node = asNodeId(2)
 const at = (offset: number): Position => ({ epoch: asLeaderEpoch(1), offset: asOffset(offset) })
+/** Elected so long ago that nobody counts for that any more. */
+const elected = () => new FollowerLags(-2000)
 const behind = (nowMs: number) => ({ caughtUp: false, nowMs, lagMsMax: 100 })
 
 test('after an election a follower counts for a second, whatever it holds', () => {
   const lags = new FollowerLags(500)
+  lags.acknowledged(node, at(1), at(5), 600)
   assert.equal(lags.inSync(node, behind(1500)), true)
   assert.equal(lags.inSync(node, behind(1501)), false)
   assert.equal(lags.inSync(node, { ...behind(1501), caughtUp: true }), true)
@@ -29,14 +32,14 @@ test('after an election a follower counts for a second, whatever it holds', () =
 })
 
 test('one that never held everything is out of sync once it has said so', () => {
-  const lags = new FollowerLags(0)
+  const lags = elected()
   lags.acknowledged(node, at(1), at(5), 10)
   assert.equal(lags.inSync(node, behind(10)), false)
   assert.equal(lags.caughtUpMs(node), undefined)
 })
 
 test('one that held everything counts until the lag is over', () => {
-  const lags = new FollowerLags(0)
+  const lags = elected()
   lags.acknowledged(node, at(5), at(5), 10)
   assert.equal(lags.inSync(node, behind(110)), true)
   assert.equal(lags.inSync(node, behind(111)), false)
@@ -46,7 +49,7 @@ test('one that held everything counts until the lag is over', () => {
 })
 
 test('one that always holds what there was when it last spoke keeps up with a busy leader', () => {
-  const lags = new FollowerLags(0)
+  const lags = elected()
   lags.acknowledged(node, at(5), at(5), 10)
   lags.acknowledged(node, at(7), at(9), 60)
   assert.equal(lags.caughtUpMs(node), 10)
@@ -59,7 +62,7 @@ test('one that always holds what there was when it last spoke keeps up with a bu
 })
 
 test('what one held before it could not be reached says nothing', () => {
-  const lags = new FollowerLags(0)
+  const lags = elected()
   lags.acknowledged(node, at(5), at(5), 2000)
   lags.down(node)
   assert.equal(lags.caughtUpMs(node), undefined)
