@@ -42,6 +42,8 @@ interface Pending<Entry> {
 }
 
 const REPLAY_READ_BYTES_MAX = 1 << 20
+/** How long until a damaged range is read again, which may be healed by then. */
+const DAMAGE_RETRY_MS = 100
 
 export class AppliedLog<Entry> {
   readonly log: ReplicatedLog
@@ -183,8 +185,10 @@ export class AppliedLog<Entry> {
     while (!this.#closed && this.#appliedTo < this.log.highWatermark) {
       const from = asOffset(Math.max(this.#appliedTo, this.log.logStart))
       const below = this.log.highWatermark
-      const { chunks, next } = await this.#read(from, below)
+      const read = await this.#read(from, below)
       if (this.#closed) return
+      if (read === undefined) continue
+      const { chunks, next } = read
       assert(next > from, `${this.log.id}: nothing to read at ${from} below the commit ${below}`)
       for (const chunk of chunks) {
         for (const batch of this.#handlers.decode(chunk)) this.#apply(batch.entries, batch.next)
@@ -195,17 +199,24 @@ export class AppliedLog<Entry> {
     }
   }
 
-  /** Reads are awaited only where storage could not answer at once. */
+  /**
+   * Reads are awaited only where storage could not answer at once. Undefined: closed, or to be tried again, since the range is
+   * damaged and other replicas are there to heal it from (law R5). A replica by itself has nowhere to heal from.
+   */
   async #read(
     from: Offset,
     below: Offset,
-  ): Promise<{ chunks: readonly Uint8Array[]; next: Offset }> {
+  ): Promise<{ chunks: readonly Uint8Array[]; next: Offset } | undefined> {
     try {
       return await this.log.read({ from, below, maxBytes: REPLAY_READ_BYTES_MAX })
     } catch (error) {
       if (error instanceof StoreError && error.code === 'closed') {
         this.close()
-        return { chunks: [], next: from }
+        return undefined
+      }
+      if (error instanceof StoreError && error.code === 'corrupt' && this.log.voters.length > 1) {
+        await new Promise<void>((resolve) => this.#timers.after(DAMAGE_RETRY_MS, resolve))
+        return undefined
       }
       throw error
     }

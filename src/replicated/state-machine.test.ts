@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { asLeaderEpoch, asOffset } from '../base/brand.ts'
+import { asLeaderEpoch, asNodeId, asOffset } from '../base/brand.ts'
 import { stampBatches } from '../records/batch-header.ts'
 import { buildBatch } from '../records/build.ts'
 import { aloneIn, aloneOver } from './testing/alone.ts'
 import { ReplicatedStateMachine, type StateDefinition } from './state-machine.ts'
 import { ReplicatedLogDouble } from './testing/double.ts'
+import { StoreError } from '../storage/store.ts'
 import { MemoryStore } from './testing/memory-store.ts'
 import { VirtualTime } from './testing/virtual-time.ts'
 import { asLogId } from '../base/brand.ts'
@@ -111,6 +112,32 @@ test('a new leader serves only after it applied through its own epoch start', as
   await time.settle()
   assert.equal(machine.serving, 2)
   assert.deepEqual(await machine.submit(add('a')), { kind: 'done', response: 'known' })
+})
+
+test('a damaged range is waited for where other replicas can heal it; alone, it ends the process', async () => {
+  for (const voters of [[1, 2, 3], [1]]) {
+    const log = new ReplicatedLogDouble()
+    log.voters = voters.map(asNodeId)
+    const { machine: writer, time } = machineOver(log)
+    await writer.submit(add('a'))
+    const read = log.read.bind(log)
+    let damaged = true
+    log.read = (request) => {
+      if (damaged) throw new StoreError('corrupt', 'offset 0 is damaged')
+      return read(request)
+    }
+    const deaths: string[] = []
+    const host = { fatal: (message: string) => deaths.push(message) as never }
+    const env = { clock: time.clock, timers: time.timers, host }
+    const machine = new ReplicatedStateMachine({ log, definition, env })
+    machine.start()
+    await time.advance(1000)
+    assert.deepEqual(machine.state.words, [])
+    assert.equal(deaths.length, voters.length > 1 ? 0 : 1)
+    damaged = false
+    await time.advance(1000)
+    assert.deepEqual(machine.state.words, voters.length > 1 ? ['a'] : [])
+  }
 })
 
 test('a refused append changes nothing', async () => {
