@@ -14,9 +14,10 @@ import {
   encodeCall,
   type CommandName,
 } from './call-codec.ts'
-import type { CommandResult, ControllerCommands } from './commands.ts'
+import { type CommandResult, type ControllerCommands, failed } from './commands.ts'
 import type { Controller, MetadataView } from './controller.ts'
 import type { MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
+import { refusals } from './refusals.ts'
 
 /** To the other nodes. */
 export interface ControllerLink {
@@ -150,13 +151,13 @@ export class ClusterController implements MetadataView {
       body = await this.#link.call(leader, encodeCall({ name, args }))
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      return { done: true, result: unconfirmed(await this.#local(name, args), why) }
+      return { done: true, result: unconfirmed(name, args, why) }
     }
     const { result, offset } = decodeAnswer(body)
     if (isNotController(result)) return { done: false, result: result as Result<Name> }
     if (await this.#applied(offset)) return { done: true, result: result as Result<Name> }
     const late = 'this node has not caught up with it'
-    return { done: true, result: unconfirmed(result as Result<Name>, late) }
+    return { done: true, result: unconfirmed(name, args, late) }
   }
 
   async #serve(body: Uint8Array): Promise<Uint8Array> {
@@ -170,12 +171,20 @@ export class ClusterController implements MetadataView {
     return command.apply(this.#controller, args)
   }
 
-  async #applied(offset: number): Promise<boolean> {
-    const untilMs = this.#env.clock.monotonicMs() + APPLIED_WAIT_MS_MAX
-    while (this.#controller.image.offset < offset && this.#env.clock.monotonicMs() < untilMs) {
-      await this.#sleep(1)
-    }
-    return this.#controller.image.offset >= offset
+  /** False: not within the time. */
+  #applied(offset: number): Promise<boolean> {
+    if (this.#controller.image.offset >= offset) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const settle = (applied: boolean): void => {
+        stop()
+        timer.cancel()
+        resolve(applied)
+      }
+      const stop = this.#controller.onChange(({ image }) => {
+        if (image.offset >= offset) settle(true)
+      })
+      const timer = this.#env.timers.after(APPLIED_WAIT_MS_MAX, () => settle(false))
+    })
   }
 
   #sleep(ms: number): Promise<void> {
@@ -193,12 +202,16 @@ function isNotController(result: unknown): boolean {
   )
 }
 
-/** The refusal of the local replica has the shape of the answer; what it says is not known instead. */
-function unconfirmed<T>(refusal: T, why: string): T {
-  const said = {
-    errorCode: ErrorCode.REQUEST_TIMED_OUT,
-    errorMessage: `The change was not confirmed and may still take effect: ${why}.`,
-  }
-  if (Array.isArray(refusal)) return refusal.map((item: object) => ({ ...item, ...said })) as T
-  return { ...refusal, ...said }
+/** It may have been done, or may be yet: it must not be tried again in the client's name. */
+function unconfirmed<Name extends CommandName>(
+  name: Name,
+  args: Args<Name>,
+  why: string,
+): Result<Name> {
+  const error = failed(
+    'REQUEST_TIMED_OUT',
+    `The change was not confirmed and may still take effect: ${why}.`,
+  )
+  const refuse = refusals[name] as (error: CommandResult, ...given: Args<Name>) => Result<Name>
+  return refuse(error, ...args)
 }

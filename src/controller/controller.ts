@@ -37,12 +37,7 @@ import {
   type ProducerIdBlock,
   type TopicKey,
 } from './commands.ts'
-import {
-  decideAutoCreate,
-  decideCreateTopics,
-  type DecisionContext,
-  failedTopic,
-} from './create-topics.ts'
+import { decideAutoCreate, decideCreateTopics, type DecisionContext } from './create-topics.ts'
 import { decideCreatePartitions, decideDeleteTopics } from './delete-topics.ts'
 import { changeOf } from './metadata-change.ts'
 import type { BrokerImage, MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
@@ -52,6 +47,7 @@ import {
   type MetadataRecord,
 } from './metadata-records.ts'
 import { applyMetadata, EMPTY_METADATA, type MetadataState } from './metadata-state.ts'
+import { refusals } from './refusals.ts'
 
 /** What other rooms see of the controller; tests may stand in for it. */
 export interface MetadataView extends ControllerCommands {
@@ -221,7 +217,7 @@ export class Controller implements MetadataView {
       if (!validateOnly) return outcome.response
       return outcome.response.map((result) => ({ ...result, topicId: ZERO_UUID }))
     }
-    return topics.map(({ name }) => failedTopic(name, notDone(outcome)))
+    return refusals.createTopics(notDone(outcome), topics)
   }
 
   async autoCreateTopics(names: readonly string[]): Promise<CreateTopicResult[]> {
@@ -229,17 +225,13 @@ export class Controller implements MetadataView {
       decideAutoCreate(state, names, this.#context(state)),
     )
     if (outcome.kind === 'done') return outcome.response
-    return names.map((name) => failedTopic(name, notDone(outcome)))
+    return refusals.autoCreateTopics(notDone(outcome), names)
   }
 
   async deleteTopics(topics: readonly TopicKey[]): Promise<DeleteTopicResult[]> {
     const outcome = await this.#submit(false, (state) => decideDeleteTopics(state, topics))
     if (outcome.kind === 'done') return outcome.response
-    return topics.map(({ name, id }) => ({
-      ...notDone(outcome),
-      name: name ?? null,
-      topicId: id ?? ZERO_UUID,
-    }))
+    return refusals.deleteTopics(notDone(outcome), topics)
   }
 
   async createPartitions(
@@ -250,7 +242,7 @@ export class Controller implements MetadataView {
       decideCreatePartitions(state, topics, this.#context(state)),
     )
     if (outcome.kind === 'done') return outcome.response
-    return topics.map(({ name }) => ({ ...notDone(outcome), name }))
+    return refusals.createPartitions(notDone(outcome), topics)
   }
 
   async alterConfigs(
@@ -260,7 +252,8 @@ export class Controller implements MetadataView {
     const outcome = await this.#submit(validateOnly, (state) =>
       decideAlterConfigs(state, resources),
     )
-    return configResults(resources, outcome)
+    if (outcome.kind === 'done') return outcome.response
+    return refusals.alterConfigs(notDone(outcome), resources)
   }
 
   async incrementalAlterConfigs(
@@ -275,7 +268,8 @@ export class Controller implements MetadataView {
         (name) => describeTopicConfigs(layers, [name])[0]?.value,
       )
     })
-    return configResults(resources, outcome)
+    if (outcome.kind === 'done') return outcome.response
+    return refusals.incrementalAlterConfigs(notDone(outcome), resources)
   }
 
   async allocateProducerIds(): Promise<ProducerIdBlock> {
@@ -283,7 +277,7 @@ export class Controller implements MetadataView {
       changes: [{ type: 'producerIds', next: nextProducerId + PRODUCER_ID_BLOCK }],
       response: nextProducerId,
     }))
-    if (outcome.kind !== 'done') return { ...notDone(outcome), first: -1, count: 0 }
+    if (outcome.kind !== 'done') return refusals.allocateProducerIds(notDone(outcome))
     return { ...DONE, first: outcome.response, count: PRODUCER_ID_BLOCK }
   }
 
@@ -384,18 +378,6 @@ function notDone(outcome: Exclude<CommandOutcome<unknown>, { kind: 'done' }>): C
     errorCode: ErrorCode.NOT_CONTROLLER,
     errorMessage: 'This node is not the controller now.',
   }
-}
-
-function configResults(
-  resources: readonly { readonly resourceType: number; readonly resourceName: string }[],
-  outcome: CommandOutcome<AlterConfigsResult[]>,
-): AlterConfigsResult[] {
-  if (outcome.kind === 'done') return outcome.response
-  return resources.map(({ resourceType, resourceName }) => ({
-    ...notDone(outcome),
-    resourceType,
-    resourceName,
-  }))
 }
 
 /** Law R6: another directory is another replica, whatever the node is called. */
