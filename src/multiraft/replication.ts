@@ -98,20 +98,22 @@ export class Replication {
 
   /** False: stop pumping for now. */
   #readAndSend(node: NodeId, peer: Peer, plan: AppendPlan): boolean {
-    const request = { from: plan.from, below: plan.below, maxBytes: MESSAGE_BYTES_MAX }
-    let read: StoredBytes | Promise<StoredBytes>
+    const { from, below } = plan
+    const read = () => this.#stored.read({ from, below, maxBytes: MESSAGE_BYTES_MAX })
+    let bytes: StoredBytes | Promise<StoredBytes>
     try {
-      read = this.#stored.read(request)
+      // From disk, it begins when its turn comes.
+      bytes =
+        from >= this.#stored.memoryStart
+          ? read()
+          : this.#node.diskReads.run(this.#raft.end.offset - from, async () => read())
     } catch (error) {
       this.#readFailed(peer, error)
       return false
     }
-    if (!(read instanceof Promise)) return this.#sendAppend(node, plan, read)
+    if (!(bytes instanceof Promise)) return this.#sendAppend(node, plan, bytes)
     peer.reading = true
-    const behind = this.#raft.end.offset - plan.from
-    const sent = this.#node.diskReads
-      .run(behind, () => read)
-      .then((bytes) => this.#readDone(node, peer, plan, bytes))
+    const sent = bytes.then((found) => this.#readDone(node, peer, plan, found))
     sent.catch((error: unknown) => this.#readFailed(peer, error))
     return false
   }

@@ -50,7 +50,7 @@ export class LogReads {
   async seekTimestamp(log: Log, timestampMs: number, below: Offset): Promise<Offset | undefined> {
     for (;;) {
       const { truncations } = log
-      const memoryFrom = log.tail.start ?? log.end.offset
+      const memoryFrom = log.memoryStart
       let found: Offset | undefined
       for (const segment of log.state.segments.slice()) {
         if (segment.maxTimestampMs < timestampMs || segment.baseOffset >= memoryFrom) continue
@@ -129,7 +129,7 @@ export class LogReads {
   async #readFile(log: Log, request: ReadRequest): Promise<StoredBytes> {
     for (;;) {
       const { truncations } = log
-      const memoryFrom = log.tail.start ?? log.end.offset
+      const memoryFrom = log.memoryStart
       const below = request.below < memoryFrom ? request.below : memoryFrom
       const segment = segmentAt(log.state.segments, request.from)
       if (segment === undefined) {

@@ -176,6 +176,10 @@ export class Log implements StoredLog {
     return this.#epochs
   }
 
+  get memoryStart(): Offset {
+    return this.tail.start ?? this.#end.offset
+  }
+
   get hardState(): HardState {
     return this.#hardState
   }

@@ -133,6 +133,8 @@ export interface StoredLog {
    * Fails with StoreError `offset-out-of-range` below the log start or above the end; `corrupt` on bytes that fail their check.
    */
   read(request: ReadRequest): StoredBytes | Promise<StoredBytes>
+  /** From here on `read` answers without waiting. */
+  readonly memoryStart: Offset
   /** First batch whose max timestamp is ≥ `timestampMs`, the place to scan from; undefined when there is none below `below`. */
   seekTimestamp(timestampMs: number, below: Offset): Promise<Offset | undefined>
   /**

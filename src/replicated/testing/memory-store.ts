@@ -103,6 +103,7 @@ export class MemoryStore implements Store {
 export class MemoryStoredLog implements StoredLog {
   readonly id: LogId
   readonly incarnation = 1
+  readonly memoryStart = asOffset(0)
   readonly descriptor: Uint8Array
   readonly #store: MemoryStore
   #log = new MemoryLog()
