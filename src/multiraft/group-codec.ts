@@ -5,13 +5,14 @@
 //
 // Decoding is strict: what does not fit throws ProtocolError, and the connection ends.
 
-import { asLeaderEpoch, asLogId, asOffset, type LogId, type Offset } from '../base/brand.ts'
+import { asLeaderEpoch, asOffset, type LogId, type Offset } from '../base/brand.ts'
 import type { EpochStart } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
 import type { Reader } from '../protocol/reader.ts'
 import type { Writer } from '../protocol/writer.ts'
 import type { BatchRef, Message } from '../raft/messages.ts'
 import { summarizeBatch, wholeBatchBytesAt, type BatchSummary } from '../records/batch-header.ts'
+import { readGroupId } from './group-id.ts'
 
 /** One batch inside the bytes of a message. */
 export interface WireBatch extends BatchRef {
@@ -117,7 +118,7 @@ export function decodeGroupMessage(reader: Reader): GroupMessage {
   const id = reader.uint8()
   const kind = KIND_OF.get(id)
   if (kind === undefined) return reader.fail(`message of kind ${id}`)
-  const group = asLogId(text(reader))
+  const group = readGroupId(reader)
   const term = asLeaderEpoch(reader.int32())
   let bytes: Uint8Array = NO_BYTES
   let message: Message<WireBatch>
@@ -247,17 +248,6 @@ function flag(reader: Reader): boolean {
   const value = reader.uint8()
   if (value > 1) reader.fail(`flag ${value}`)
   return value === 1
-}
-
-const latin1 = new TextDecoder('latin1')
-
-function text(reader: Reader): string {
-  const length = reader.uint16()
-  if (length === 0 || length > 255) reader.fail(`group id of ${length} bytes`)
-  const outer = reader.enter(length)
-  const value = latin1.decode(reader.rest())
-  reader.leave(outer)
-  return value
 }
 
 const NO_BYTES = new Uint8Array(0)

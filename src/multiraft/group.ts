@@ -153,17 +153,6 @@ export class RaftGroup {
     this.#fitness()
   }
 
-  /** A leader that must not lead hands over to a follower that holds everything, if there is one (laws R5, R8). */
-  stepAside(): void {
-    const { raft } = this
-    if (raft.role !== 'leader') return
-    for (const [node, { match, suspect }] of raft.followers) {
-      if (suspect || !this.#node.isUp(node) || comparePositions(match, raft.commit) < 0) continue
-      this.transfer(node)
-      return
-    }
-  }
-
   /** Law R5: what was damaged is as the leader has it. */
   healed(): void {
     this.#fitness()
@@ -455,10 +444,7 @@ export class RaftGroup {
     this.#node.unclaim(this.id)
   }
 
-  #send(
-    to: NodeId,
-    message: Exclude<GroupMessage['message'], AppendRequest<WireBatch>> | AppendRequest<WireBatch>,
-  ): void {
+  #send(to: NodeId, message: GroupMessage['message']): void {
     const writer = this.#node.groupFrame()
     encodeGroupMessage(writer, this.id, message)
     this.#node.send(to, 'control', writer.finish())

@@ -2,7 +2,7 @@
 // position. But it neither campaigns nor leads, and acknowledges nothing past the damage, until it has fetched the range again
 // from the group's leader. A leader that finds its own bytes damaged hands over first.
 
-import { asLogId, asOffset, type LogId, type NodeId, type Offset } from '../base/brand.ts'
+import { asOffset, type LogId, type NodeId, type Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
 import type { Env, Logger, Timer } from '../env/env.ts'
 import { Limiter } from '../env/limiter.ts'
@@ -12,6 +12,7 @@ import { summarizeBatches } from '../records/batch-header.ts'
 import { StoreError, type StoredLog } from '../storage/store.ts'
 import type { Calls } from './calls.ts'
 import type { RaftGroup } from './group.ts'
+import { readGroupId } from './group-id.ts'
 import { CallMethod } from './methods.ts'
 
 /** Of one answer; at least one batch comes, whatever its size. Small, since it shares the lane of the heartbeats. */
@@ -25,7 +26,8 @@ export interface HealingOptions {
   readonly env: Pick<Env, 'timers'> & { readonly log?: Logger }
   readonly calls: Calls
   readonly groupOf: (id: LogId) => RaftGroup | undefined
-  readonly isUp: (node: NodeId) => boolean
+  /** A leader whose bytes are damaged hands over to a follower that can take it, if there is one. */
+  readonly handOver: (group: RaftGroup) => void
 }
 
 /** Up to where a damaged log may acknowledge: the last position before the damage. */
@@ -70,7 +72,7 @@ export class Healing {
   async #healAll(group: RaftGroup): Promise<void> {
     const { stored } = group
     while (this.#isSick(group) && stored.damage !== undefined) {
-      group.stepAside()
+      this.#options.handOver(group)
       const leader = group.raft.leader
       const elsewhere = leader !== undefined && group.raft.role !== 'leader'
       if (!elsewhere || !(await this.#limited(() => this.#fetchRange(group, leader)))) {
@@ -171,9 +173,7 @@ function encodeRange({ group, from, to }: Range): Uint8Array {
 /** Throws ProtocolError. */
 function decodeRange(body: Uint8Array): Range {
   const reader = new Reader(body)
-  const outer = reader.enter(reader.uint16())
-  const group = asLogId(new TextDecoder().decode(reader.rest()))
-  reader.leave(outer)
+  const group = readGroupId(reader)
   const from = asOffset(reader.int64())
   const to = asOffset(reader.int64())
   if (from < 0 || to <= from || reader.remaining > 0) reader.fail(`a range from ${from} to ${to}`)

@@ -2,10 +2,11 @@
 // the leader held (Kafka's `Replica.maybeUpdateFetchState` judges alike). Leaders tell the other nodes of followers that are
 // reachable and lag, so that every node can answer for every partition; who can't be reached is out of sync at once.
 
-import { asLogId, asNodeId, type LogId, type NodeId } from '../base/brand.ts'
+import { asNodeId, type LogId, type NodeId } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import type { Reader } from '../protocol/reader.ts'
 import type { Writer } from '../protocol/writer.ts'
+import { readGroupId } from './group-id.ts'
 
 /** After an election nothing is known of followers; for so long those that can be reached count. */
 const GRACE_MS = 1_000
@@ -83,9 +84,7 @@ export function decodeLagging(reader: Reader): LaggingByGroup {
   reader.claimElements(count, 5)
   const lagging = new Map<LogId, readonly NodeId[]>()
   for (let i = 0; i < count; i++) {
-    const outer = reader.enter(reader.uint16())
-    const group = asLogId(new TextDecoder().decode(reader.rest()))
-    reader.leave(outer)
+    const group = readGroupId(reader)
     const nodes = reader.uint16()
     reader.claimElements(nodes, 4)
     lagging.set(

@@ -2,13 +2,14 @@
 // it. Nothing is at risk: it is an election like any other, only that everyone is there for it.
 
 import type { LeaderEpoch, LogId, NodeId } from '../base/brand.ts'
-import { asLogId, asNodeId } from '../base/brand.ts'
+import { asNodeId } from '../base/brand.ts'
 import type { Clock, Timer, Timers } from '../env/env.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { Reader } from '../protocol/reader.ts'
 import { Writer } from '../protocol/writer.ts'
 import { CallError, type Calls } from './calls.ts'
 import type { RaftGroup } from './group.ts'
+import { readGroupId } from './group-id.ts'
 import { CallMethod } from './methods.ts'
 
 /**
@@ -107,6 +108,12 @@ export class LeaderTransfers {
     timer.cancel()
   }
 
+  /** One group's leadership goes where it can, if it can; whether it did shows in the group. */
+  moveAway(group: RaftGroup): void {
+    const to = group.raft.role === 'leader' ? this.targetOf(group, () => true) : undefined
+    if (to !== undefined) void this.#here(group.id, to)
+  }
+
   /** The first voter, in preferred order, that can take the group over from this node. */
   targetOf(group: RaftGroup, allowed: (node: NodeId) => boolean): NodeId | undefined {
     return group.voters.find(
@@ -124,9 +131,7 @@ export class LeaderTransfers {
 
   async #serve(body: Uint8Array): Promise<Uint8Array> {
     const reader = new Reader(body)
-    const outer = reader.enter(reader.uint16())
-    const id = asLogId(new TextDecoder().decode(reader.rest()))
-    reader.leave(outer)
+    const id = readGroupId(reader)
     const outcome = await this.#here(id, asNodeId(reader.int32()))
     return Uint8Array.of(OUTCOMES.indexOf(outcome))
   }

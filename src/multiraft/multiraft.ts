@@ -16,6 +16,7 @@ import { Fitness } from './fitness.ts'
 import { FrameKind } from './frames.ts'
 import { RaftGroup, type GroupListener } from './group.ts'
 import { decodeGroupMessage } from './group-codec.ts'
+import { readGroupId } from './group-id.ts'
 import type { GroupNode } from './group-node.ts'
 import { Healing } from './healing.ts'
 import { InSyncView } from './in-sync-view.ts'
@@ -25,7 +26,7 @@ import type { GroupObserver } from './observer.ts'
 import type { AloneOptions, MultiRaftOptions, MultiRaftTiming } from './options.ts'
 import { QuorumDescriptions, type QuorumDescription } from './quorum.ts'
 import { Transport, type Lane, type NodeIdentity } from './transport/transport.ts'
-import { decodeHere, UnknownGroups } from './unknown-groups.ts'
+import { UnknownGroups } from './unknown-groups.ts'
 
 export interface GroupSpec {
   readonly id: LogId
@@ -57,12 +58,13 @@ export class MultiRaft implements GroupNode {
   readonly #unknown = new UnknownGroups((to, frame) => this.send(to, 'control', frame))
   readonly #transfers: LeaderTransfers
   readonly #quorums: QuorumDescriptions
-  #inSync: InSyncView
+  readonly #inSync: InSyncView
   #fitness: Fitness | undefined
   /** As the groups were told last. */
   #groupsFit = true
   readonly #bootId: string
-  #peerIds: readonly NodeId[] = []
+  /** Of the others. */
+  readonly #peerIds: readonly NodeId[]
   #transport: Transport | undefined
   #liveness: Liveness | undefined
   #pumping: Timer | undefined
@@ -71,7 +73,10 @@ export class MultiRaft implements GroupNode {
   readonly #healing: Healing
   #closed = false
 
-  private constructor({ env, nodeId, store, timing, observer }: AloneOptions) {
+  private constructor(
+    { env, nodeId, store, timing, observer }: AloneOptions,
+    peerIds: readonly NodeId[],
+  ) {
     this.#env = env
     this.nodeId = nodeId
     this.store = store
@@ -88,9 +93,18 @@ export class MultiRaft implements GroupNode {
       env,
       calls: this.calls,
       groupOf: (id) => this.#groups.get(id),
-      isUp: (peer) => this.isUp(peer),
+      handOver: (group) => this.#transfers.moveAway(group),
     })
-    this.#inSync = this.#inSyncWith([])
+    this.#peerIds = peerIds
+    this.#inSync = new InSyncView({
+      nodeId,
+      timers: env.timers,
+      groups: this.#groups,
+      peers: peerIds,
+      isUp: (peer) => this.isUp(peer),
+      leaderOf: (id) => this.leaderOf(id)?.nodeId,
+      send: (to, frame) => this.send(to, 'control', frame),
+    })
     const { transferMs } = timing
     const shared = { nodeId, clock: env.clock, timers: env.timers, calls: this.calls, transferMs }
     const groups = {
@@ -105,19 +119,19 @@ export class MultiRaft implements GroupNode {
 
   /** A node by itself: every group has one voter, nothing listens. */
   static alone(options: AloneOptions): MultiRaft {
-    return new MultiRaft(options)
+    return new MultiRaft(options, [])
   }
 
   /** Listens on the Raft port when it resolves. Fails with NetError or TransportConfigError. */
   static async open(options: MultiRaftOptions): Promise<MultiRaft> {
-    const node = new MultiRaft(options)
+    const peerIds = options.cluster.peers.map(({ nodeId }) => nodeId)
+    const node = new MultiRaft(options, peerIds)
     await node.#join(options)
     return node
   }
 
   async #join({ env, cluster }: MultiRaftOptions): Promise<void> {
     const { heartbeatMs, electionTimeoutMs } = this.timing
-    this.#peerIds = cluster.peers.map(({ nodeId }) => nodeId)
     this.#liveness = new Liveness({
       env,
       self: { nodeId: this.nodeId, bootId: this.#bootId },
@@ -158,22 +172,9 @@ export class MultiRaft implements GroupNode {
         },
       },
     })
-    this.#inSync = this.#inSyncWith(this.#peerIds)
     this.#inSync.watch()
     this.#fitness = this.#watchDisk(env)
     this.#liveness.start()
-  }
-
-  #inSyncWith(peers: readonly NodeId[]): InSyncView {
-    return new InSyncView({
-      nodeId: this.nodeId,
-      timers: this.#env.timers,
-      groups: this.#groups,
-      peers,
-      isUp: (node) => this.isUp(node),
-      leaderOf: (id) => this.leaderOf(id)?.nodeId,
-      send: (to, frame) => this.send(to, 'control', frame),
-    })
   }
 
   #watchDisk({ clock, timers }: Env): Fitness {
@@ -192,10 +193,6 @@ export class MultiRaft implements GroupNode {
 
   get(id: LogId): RaftGroup | undefined {
     return this.#groups.get(id)
-  }
-
-  groups(): Iterable<RaftGroup> {
-    return this.#groups.values()
   }
 
   /** What the stored replica was created with; undefined: there is none, or it is of a node by itself. */
@@ -371,14 +368,6 @@ export class MultiRaft implements GroupNode {
     return this.#transport?.identityOf(peer)?.bootId
   }
 
-  get transport(): Transport | undefined {
-    return this.#transport
-  }
-
-  get liveness(): Liveness | undefined {
-    return this.#liveness
-  }
-
   setFormation(formation: Formation): void {
     this.#formation = formation
   }
@@ -414,7 +403,7 @@ export class MultiRaft implements GroupNode {
       case FrameKind.GROUP:
         return this.#onGroupFrame(from, reader)
       case FrameKind.GROUP_HERE:
-        return this.#groups.get(decodeHere(reader))?.peerUp(from.nodeId)
+        return this.#groups.get(readGroupId(reader))?.peerUp(from.nodeId)
       case FrameKind.CALL:
       case FrameKind.ANSWER:
         return this.calls.receive(from.nodeId, kind, reader)

@@ -1,8 +1,7 @@
 // Groups that peers spoke of before they were created here. A sender is told to wait, and told again once the group is here, so
 // that it need not try in between.
 
-import { asLogId, type LeaderEpoch, type LogId, type NodeId } from '../base/brand.ts'
-import type { Reader } from '../protocol/reader.ts'
+import type { LeaderEpoch, LogId, NodeId } from '../base/brand.ts'
 import { Writer } from '../protocol/writer.ts'
 import { FrameKind } from './frames.ts'
 import { encodeGroupMessage } from './group-codec.ts'
@@ -47,12 +46,4 @@ export class UnknownGroups {
       this.#send(node, writer.finish())
     }
   }
-}
-
-/** Of a GROUP_HERE frame. Throws ProtocolError. */
-export function decodeHere(reader: Reader): LogId {
-  const outer = reader.enter(reader.uint16())
-  const group = asLogId(new TextDecoder().decode(reader.rest()))
-  reader.leave(outer)
-  return group
 }
