@@ -2,7 +2,7 @@
 // bytes once served never change.
 
 import { crc32c } from '../../src/base/crc32c.ts'
-import { throwIfError } from '../../src/client/client-error.ts'
+import { isTransient, throwIfError } from '../../src/client/client-error.ts'
 import type { Cluster } from '../../src/client/cluster.ts'
 import type { BrokerConnection } from '../../src/client/connection.ts'
 import { fetch } from '../../src/protocol/messages/fetch.ts'
@@ -29,7 +29,7 @@ export interface Fetched {
   readonly next: number
 }
 
-/** One answer, from `offset` on. Throws KafkaError, RequestError. */
+/** One answer, from `offset` on; where it fails, the next call finds the leader anew. Throws KafkaError, RequestError. */
 export async function fetchRaw(
   cluster: Cluster,
   at: { readonly topic: string; readonly partition: number; readonly offset: number },
@@ -40,7 +40,13 @@ export async function fetchRaw(
   const leader = cluster.leaderOf(topic, partition)
   const connection =
     leader === undefined ? await cluster.anyConnection() : await cluster.connectionTo(leader.node)
-  return fetchOn(connection, at, incarnation)
+  try {
+    return await fetchOn(connection, at, incarnation)
+  } catch (error) {
+    // A leader that resigned (it found a damaged range, say) may be leader again much later, or never.
+    if (isTransient(error)) await cluster.refresh([topic])
+    throw error
+  }
 }
 
 /** The same from one node, whoever leads. */
