@@ -87,6 +87,29 @@ test('metadata names topics in every version, and creates them where it may', as
   assert.equal(tooEarly.topics[0]?.errorCode, ErrorCode.INVALID_REQUEST)
 })
 
+test('topics are created, and named to clients, although their logs do not open', async (t) => {
+  const rig = await rigFor(t)
+  const client = await rig.connect()
+  let answerDisk = (): void => {}
+  rig.host.opening = new Promise((resolve) => (answerDisk = resolve))
+  const wanted = { name: 'stalled', numPartitions: 1, replicationFactor: 1, assignments: [] }
+  const created = await client.send(APIS.CreateTopics, 7, {
+    topics: [{ ...wanted, configs: [] }],
+    timeoutMs: 20,
+    validateOnly: false,
+  })
+  assert.equal(created.topics[0]?.errorCode, ErrorCode.NONE)
+  const grown = await client.send(APIS.CreatePartitions, 3, {
+    topics: [{ name: 'stalled', count: 2, assignments: null }],
+    timeoutMs: 20,
+    validateOnly: false,
+  })
+  assert.equal(grown.results[0]?.errorCode, ErrorCode.NONE)
+  answerDisk()
+  await rig.broker.partitions.whenOpen(['stalled'])
+  assert.equal((await produce(client, 'stalled', batchOf(['a']))).errorCode, ErrorCode.NONE)
+})
+
 test('a topic that is deleted and created again is another one', async (t) => {
   const rig = await rigFor(t)
   const client = await rig.connect()

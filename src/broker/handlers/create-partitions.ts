@@ -8,6 +8,7 @@ import type { createPartitions } from '../../protocol/messages/create-partitions
 import type { ApiHandler } from '../dispatcher.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Services } from '../services.ts'
+import { untilOpen } from './until-open.ts'
 
 type Request = RequestOf<typeof createPartitions>
 type Response = ResponseInputOf<typeof createPartitions>
@@ -20,11 +21,12 @@ export class CreatePartitionsHandler implements ApiHandler<Request, Response> {
   }
 
   async handle(_context: RequestContext, request: Request): Promise<Response> {
-    const { controller, partitions } = this.#services
-    const { topics, validateOnly } = request
+    const { controller } = this.#services
+    const { topics, timeoutMs, validateOnly } = request
     const results = await controller.createPartitions(topics, { validateOnly })
     const grown = results.filter(({ errorCode }) => errorCode === ErrorCode.NONE)
-    if (!validateOnly) await partitions.whenOpen(grown.map(({ name }) => name))
+    const names = grown.map(({ name }) => name)
+    if (!validateOnly) await untilOpen(this.#services, names, timeoutMs)
     return {
       throttleTimeMs: 0,
       results: results.map(({ name, errorCode, errorMessage }) => ({

@@ -12,6 +12,7 @@ import { ZERO_UUID } from '../../protocol/schema.ts'
 import type { ApiHandler } from '../dispatcher.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Services } from '../services.ts'
+import { untilOpen } from './until-open.ts'
 
 type Request = RequestOf<typeof createTopics>
 type Response = ResponseInputOf<typeof createTopics>
@@ -25,11 +26,12 @@ export class CreateTopicsHandler implements ApiHandler<Request, Response> {
   }
 
   async handle(_context: RequestContext, request: Request): Promise<Response> {
-    const { controller, partitions } = this.#services
-    const { topics, validateOnly } = request
+    const { controller } = this.#services
+    const { topics, timeoutMs, validateOnly } = request
     const results = await controller.createTopics(topics, { validateOnly })
     const created = results.filter(({ errorCode }) => errorCode === ErrorCode.NONE)
-    if (!validateOnly) await partitions.whenOpen(created.map(({ name }) => name))
+    const names = created.map(({ name }) => name)
+    if (!validateOnly) await untilOpen(this.#services, names, timeoutMs)
     return { throttleTimeMs: 0, topics: results.map((result) => this.#answer(result)) }
   }
 

@@ -10,6 +10,7 @@ import type { findCoordinator } from '../../protocol/messages/find-coordinator.t
 import type { ApiHandler } from '../dispatcher.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Services } from '../services.ts'
+import { untilOpen } from './until-open.ts'
 
 type Request = RequestOf<typeof findCoordinator>
 type Response = ResponseInputOf<typeof findCoordinator>
@@ -46,10 +47,10 @@ export class FindCoordinatorHandler implements ApiHandler<Request, Response> {
         `coordinators of type ${keyType} are not available yet; groups (0) are`,
       )
     }
-    const { groups, partitions, controller, cluster } = this.#services
+    const { groups, controller, cluster } = this.#services
     const { errorCode, errorMessage, partition } = await groups.findCoordinator(key)
     if (errorCode !== ErrorCode.NONE) return refused(key, errorCode, errorMessage)
-    await partitions.whenOpen([OFFSETS_TOPIC])
+    await untilOpen(this.#services, [OFFSETS_TOPIC])
     const topic = controller.image.topics.get(OFFSETS_TOPIC)
     const leader = topic === undefined ? -1 : cluster.leadership(topic, partition).leaderId
     const node = cluster.node(leader, context.listener)

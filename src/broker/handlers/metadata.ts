@@ -13,6 +13,7 @@ import { ZERO_UUID } from '../../protocol/schema.ts'
 import type { ApiHandler } from '../dispatcher.ts'
 import type { Handled, RequestContext } from '../handler.ts'
 import type { Services } from '../services.ts'
+import { untilOpen } from './until-open.ts'
 import {
   ALL_CLUSTER_OPERATIONS,
   ALL_TOPIC_OPERATIONS,
@@ -68,14 +69,14 @@ export class MetadataHandler implements ApiHandler<Request, Response> {
 
   /** Resolves with the errors by name once the topics exist and can be led, or cannot be created. */
   async #create(names: readonly string[]): Promise<Map<string, ErrorCode>> {
-    const { controller, partitions } = this.#services
+    const { controller } = this.#services
     const errors = new Map<string, ErrorCode>()
     for (const { name, errorCode } of await controller.autoCreateTopics(names)) {
       if (errorCode === ErrorCode.INVALID_TOPIC_EXCEPTION) errors.set(name, errorCode)
       // Whatever else kept it from being created now may not next time; clients ask again on this.
       else if (errorCode !== ErrorCode.NONE) errors.set(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     }
-    await partitions.whenOpen(names)
+    await untilOpen(this.#services, names)
     return errors
   }
 

@@ -233,6 +233,8 @@ export class LogHostDouble implements LogHost {
   storageFull = false
   /** Given to each log that is opened. */
   autoCommit = true
+  /** What each open waits for: a disk that does not answer. */
+  opening: Promise<void> = Promise.resolve()
   readonly doubles = new Map<LogId, ReplicatedLogDouble>()
   readonly configured = new Map<LogId, LogSpec['config']>()
   readonly specs: LogSpec[] = []
@@ -276,7 +278,8 @@ export class LogHostDouble implements LogHost {
     return this.doubles.get(id)
   }
 
-  open(spec: LogSpec): Promise<ReplicatedLogDouble> {
+  async open(spec: LogSpec): Promise<ReplicatedLogDouble> {
+    await this.opening
     let log = this.doubles.get(spec.id)
     if (log === undefined) {
       log = new ReplicatedLogDouble({ id: spec.id })
@@ -285,7 +288,7 @@ export class LogHostDouble implements LogHost {
       this.specs.push(spec)
     }
     this.configured.set(spec.id, spec.config)
-    return Promise.resolve(log)
+    return log
   }
 
   configure(id: LogId, config: LogSpec['config']): void {
