@@ -2,11 +2,11 @@
 // is decided, found in the syntax tree so that none is forgotten, breaks one at a time in a copy, and runs that part's
 // tests on it, the test that killed it last time first. `targets.ts` says which parts, places and tests those are.
 //
-//   node verify/mutants/main.ts [--target storage] [--seeds 400] [--jobs 2] [--only text] [--skip 40] [--new] [--write] [--list]
+//   node verify/mutants/main.ts [--target storage] [--seeds 400] [--jobs 2] [--only raft/] [--skip 40] [--new] [--write] [--list]
 //
 // Prints one line per mutant. One that survives is a test that is missing, or changes nothing that can be seen: those
 // stand in `equivalent-*.ts` with the reason. `--write` puts what it found into the target's table in docs/; `--new` tries only
-// those of which that knows nothing. `--seeds` is for the fuzz.
+// those of which that knows nothing; `--only` those whose place begins so. `--seeds` is for the fuzz.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -253,7 +253,7 @@ async function main(): Promise<boolean> {
   const all = await readMutants(target)
   const isKilled = (key: string): boolean => known.has(key) && known.get(key)?.kind !== 'nobody'
   const mutants = all
-    .filter((mutant) => mutant.key.includes(values.only))
+    .filter((mutant) => mutant.key.startsWith(values.only))
     .filter((mutant) => !values.new || !(isKilled(mutant.key) || mutant.key in equivalent))
     .slice(Number(values.skip))
   if (values.list) {

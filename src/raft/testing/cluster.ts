@@ -30,6 +30,9 @@ export const TIMING: RaftTiming = {
   transferMs: 200,
 }
 
+/** More steps than any test takes until its group rests, or messages until a follower has everything. */
+const ENDLESS = 1_000
+
 /** What a broken core, or a broken driver of it, would do otherwise. */
 export interface Variant {
   readonly name: string
@@ -369,6 +372,7 @@ export class Cluster {
     node.wantsPump = false
     for (const [follower] of node.raft.followers) {
       for (let sent = 0; sent < messages; sent++) {
+        assert(sent < ENDLESS, 'there is always more to send')
         if (!this.#sendNext(node, follower, batches)) break
         if (sent + 1 === messages) node.wantsPump = true
       }
@@ -415,7 +419,7 @@ export class Cluster {
 
   /** Pumps, syncs and delivers until nothing is left to do. */
   settle({ except = [] as readonly number[] } = {}): void {
-    for (let rounds = 0; rounds < 10_000; rounds++) {
+    for (let rounds = 0; rounds < ENDLESS; rounds++) {
       let busy = false
       for (const node of this.nodes) {
         if (node.core === undefined || except.includes(node.id)) continue
