@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -37,6 +37,26 @@ test('its exit code is the command line’s: 0 done, 2 asked wrongly', () => {
   const unknown = run(program, 'strat')
   assert.equal(unknown.status, 2)
   assert.match(unknown.stderr, /there is no command "strat"/)
+})
+
+/** As an older Node would: another version, and `node:module` without the names that came later. */
+const olderNode = `
+import { registerHooks } from 'node:module'
+Object.defineProperty(process, 'version', { value: 'v20.0.0' })
+Object.defineProperty(process, 'versions', { value: { node: '20.0.0' } })
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === 'node:module' ? { url: 'data:text/javascript,export default {}', shortCircuit: true } : next(specifier, context),
+})
+`
+
+test('an older Node is refused in plain words, not by a name that it lacks', () => {
+  const preload = join(folder, 'older-node.mjs')
+  writeFileSync(preload, olderNode)
+  const main = join(root, 'src', 'cli', 'main.ts')
+  const { status, stderr } = run(process.execPath, '--import', preload, main, '--version')
+  assert.equal(stderr, `chronik: needs Node 24 or newer; this is v20.0.0 (${process.execPath})\n`)
+  assert.equal(status, 1)
 })
 
 test('an unknown task is refused with those that there are', () => {

@@ -6,7 +6,6 @@ import { spawn, spawnSync } from 'node:child_process'
 import {
   existsSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -17,6 +16,7 @@ import {
 import { constants } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundle } from './bundle.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinnedNode = join(root, 'node_modules', 'node', 'bin', 'node')
@@ -116,13 +116,17 @@ function filesUnder(directory, wanted) {
   return found.sort()
 }
 
-/** Compiles src to dist, unless dist was built from exactly these sources. The old dist stays until the new one is whole. */
+/**
+ * Builds dist, JavaScript and types, unless it was built from exactly these sources. The old one stays until the new one is
+ * whole.
+ */
 function build({ say: aloud = false } = {}) {
   const isSource = (name) => name.endsWith('.ts') && !name.endsWith('.test.ts')
   const inputs = [
     'package.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    join('tools', 'bundle.mjs'),
     ...filesUnder('src', isSource),
   ]
   const stamp = inputs
@@ -142,11 +146,10 @@ function build({ say: aloud = false } = {}) {
       stdio: ['ignore', 2, 2],
     },
   )
-  if (status !== 0) {
+  if (status !== 0 || !bundle(fresh)) {
     rmSync(fresh, { recursive: true, force: true })
-    fail('the build failed; what the compiler said is above')
+    fail('the build failed; why is said above')
   }
-  mkdirSync(fresh, { recursive: true })
   writeFileSync(join(fresh, '.stamp'), stamp)
   rmSync('dist', { recursive: true, force: true })
   renameSync(fresh, 'dist')

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The entry point of the command line. It checks the runtime before anything that an older one can't load, and turns on
-// the compile cache, which halves the time to load the program from the second start on.
+// the compile cache before anything large.
 
-import { enableCompileCache } from 'node:module'
+import { useCompileCache } from '../env/node/compile-cache.ts'
 
 const NODE_MAJOR_MIN = 24
 
@@ -12,7 +12,7 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   )
   process.exitCode = 1
 } else {
-  enableCompileCache()
+  useCompileCache()
   const { runProgram } = await import('./program.ts')
   process.exitCode = await runProgram(process.argv.slice(2))
 }

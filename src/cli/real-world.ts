@@ -1,8 +1,8 @@
 // The world of the start command: this process. What a node needs is loaded here, when it is needed, so that no other
 // command pays for it.
 
-import { flushCompileCache } from 'node:module'
 import type { RunningNode, StartWorld } from './commands/start.ts'
+import { flushCompileCache } from '../env/node/compile-cache.ts'
 import { readSecretFile } from '../env/node/secret-file.ts'
 import { onInputEnd, onSignal } from '../env/node/signals.ts'
 import { terminalAsk } from './ask.ts'
@@ -31,7 +31,6 @@ export function realWorld(): StartWorld {
         ...(rack === undefined ? {} : { rack }),
         env,
       })
-      // Node writes its compile cache when it exits; a node that is killed would leave the next start without one.
       const flush = env.timers.after(COMPILE_CACHE_FLUSH_MS, flushCompileCache)
       return {
         listeners: node.listeners.map(({ name, advertisedHost, advertisedPort }) => ({

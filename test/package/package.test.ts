@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { freePort, killAll, NodeProcess, root, withoutRunner } from '../node/node-process.ts'
 
 const UNPACKED_BYTES_MAX = 5 * 1024 * 1024
@@ -79,6 +80,37 @@ function sizeOf(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
 }
 
+/** The files that `chronik start` without HTTP loads, and the sources that those were made of. */
+async function loadedByStart(): Promise<{ files: string[]; sources: string[] }> {
+  const list = join(folder, 'loaded')
+  const preload = join(folder, 'preload.mjs')
+  writeFileSync(
+    preload,
+    `import { appendFileSync } from 'node:fs'
+    import { registerHooks } from 'node:module'
+    registerHooks({
+      load(url, context, next) {
+        if (url.startsWith('file:')) appendFileSync(${JSON.stringify(list)}, url + '\\n')
+        return next(url, context)
+      },
+    })`,
+  )
+  const main = join(installed, 'dist', 'cli', 'main.js')
+  const options = ['--kafka', '127.0.0.1:0', '--http', 'off', '--data-dir', join(folder, 'loads')]
+  const args = ['--import', preload, main, 'start', ...options]
+  const node = await new NodeProcess(process.execPath, args, { cwd: app }).ready()
+  await node.stop()
+  const files = readFileSync(list, 'utf8')
+    .trim()
+    .split('\n')
+    .map((url) => fileURLToPath(url))
+  const sources = files
+    .filter((file) => file.startsWith(installed))
+    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/^\/\/ (src\/\S+\.ts)$/gm)])
+    .map((match) => match[1] ?? '')
+  return { files, sources }
+}
+
 describe('the package', () => {
   test('is small, and holds what it should and no tests', () => {
     assert.ok(sizeOf(installed) < UNPACKED_BYTES_MAX, `${sizeOf(installed)} bytes`)
@@ -96,6 +128,39 @@ describe('the package', () => {
       /\.test\.|(^|\/)(testing|contract|sim|fixtures)(\/|$)|\.stamp/.test(file),
     )
     assert.deepEqual(strange, [])
+  })
+
+  test('knows its version', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      version: string
+    }
+    assert.equal(run(app, 'npx', 'chronik', '--version'), `${version}\n`)
+  })
+
+  test('a start loads the server in few files, and nothing else', { timeout: 30_000 }, async () => {
+    const { files, sources } = await loadedByStart()
+    const own = files.filter((file) => file.startsWith(installed))
+    assert.ok(own.length < 50, `${own.length} files of ours`)
+    for (const source of ['src/cli/commands/start.ts', 'src/server/chronik.ts']) {
+      assert.ok(sources.includes(source), `${source} is not among ${sources.join(' ')}`)
+    }
+    const others = sources.filter((source) =>
+      /^src\/(client|cli\/dev|cli\/commands\/(?!start)|env\/node\/node-http)/.test(source),
+    )
+    assert.deepEqual(others, [])
+    const packages = files.flatMap(
+      (file) => /node_modules\/(?!chronik\/)(@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [],
+    )
+    const used = new Set(packages.map((name) => name.replace(/^node_modules\//, '')))
+    used.forEach((name) => assert.match(name, /^(commander|@node-rs\/crc32(-.*)?)$/))
+  })
+
+  test('a stack trace names our functions, and our sources where maps are on', () => {
+    const embed = `import { Chronik } from 'chronik'; await Chronik.start({ nodeId: -1 }).catch(({ stack }) => console.log(stack))`
+    const trace = (...flags: string[]): string =>
+      run(app, process.execPath, ...flags, '--input-type=module', '--eval', embed)
+    assert.match(trace(), /at checkOptions \(.*dist\/.*\.js:\d+/)
+    assert.match(trace('--enable-source-maps'), /src\/server\/options\.ts:\d+/)
   })
 
   test('npx chronik start runs a node', { timeout: 30_000 }, async () => {
