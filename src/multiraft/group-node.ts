@@ -12,7 +12,7 @@ import type { Lane } from './transport/transport.ts'
 
 export interface GroupNode {
   readonly nodeId: NodeId
-  readonly store: Store
+  readonly store: Pick<Store, 'admits' | 'flush'>
   readonly clock: Clock
   readonly random: Random
   readonly timing: RaftTiming

@@ -93,7 +93,7 @@ export class RaftGroup {
 
   /** Begins to take part. Separate, so that its owner knows it before the first callback. */
   start(): void {
-    for (const peer of this.peers()) if (this.#node.isUp(peer)) this.peerUp(peer)
+    for (const { nodeId } of this.voters) if (this.#node.isUp(nodeId)) this.peerUp(nodeId)
     if (this.voters.length === 1) this.tick()
     this.#node.deadlineMoved(this)
     this.#node.observer?.stepped(this)
@@ -101,10 +101,6 @@ export class RaftGroup {
 
   get raft(): Raft<WireBatch> {
     return this.#raft
-  }
-
-  *peers(): Iterable<NodeId> {
-    for (const { nodeId } of this.voters) if (nodeId !== this.#node.nodeId) yield nodeId
   }
 
   get deadlineMs(): number {
@@ -295,7 +291,6 @@ export class RaftGroup {
   }
 
   #onDurable(): void {
-    if (this.#closed) return
     const { durableHardState } = this.stored
     const log = soundEnd(this.stored)
     const hardState = { ...durableHardState, term: durableHardState.term as LeaderEpoch }
@@ -381,7 +376,7 @@ export class RaftGroup {
   #logStartMoved(): void {
     const { logStart } = this.stored
     const durable = this.#node.store.flush().then(() => {
-      if (this.#durableLogStart < logStart) this.#durableLogStart = logStart
+      this.#durableLogStart = logStart
       this.#onDurable()
       this.#settleLogStarts()
     })
@@ -389,7 +384,7 @@ export class RaftGroup {
   }
 
   #settleLogStarts(): void {
-    if (this.#logStartWaiters.length === 0 || this.#raft.role !== 'leader') return
+    if (this.#logStartWaiters.length === 0) return
     const reached = this.#raft.logStartOnMajority(this.#durableLogStart)
     const waiting = this.#logStartWaiters
     this.#logStartWaiters = waiting.filter(({ offset }) => offset > reached)
