@@ -146,7 +146,7 @@ export class LoneGroup {
     this.tick()
     const reply = { kind: 'pre-vote-reply', term: asLeaderEpoch(this.raft.term) } as const
     const forTerm = asLeaderEpoch(this.raft.term + 1)
-    this.receive(2, { ...reply, forTerm, granted: true })
+    for (const peer of this.up) this.receive(peer, { ...reply, forTerm, granted: true })
     assert(this.raft.role === 'candidate', `a ${this.raft.role}`)
   }
 
@@ -157,7 +157,8 @@ export class LoneGroup {
     const request = this.takeSent().find(({ message }) => message.kind === 'vote')?.message
     assert(request?.kind === 'vote', 'it asked for votes')
     const { term, candidacy } = request
-    this.receive(2, { kind: 'vote-grant', term, candidacy, logStart: asOffset(0) })
+    const grant = { kind: 'vote-grant', term, candidacy, logStart: asOffset(0) } as const
+    for (const peer of this.up) this.receive(peer, grant)
     assert(this.raft.role === 'leader', `a ${this.raft.role}`)
     return this
   }
@@ -225,7 +226,8 @@ export class LoneGroup {
       heal: () => tell('heal'),
       failed: (what, error) => {
         tell(`${what} failed: ${String(error)}`)
-        throw error
+        // The process has ended; here it would be a rejection that nobody handles.
+        return undefined as never
       },
     }
   }
