@@ -67,6 +67,7 @@ const MODELS: { [K in Message['kind']]: fc.Arbitrary<Extract<Message, { kind: K 
     logStart,
     round,
     suspect: flag,
+    begunBelow: logStart,
   }),
   mismatch: recordOf({
     kind: is('mismatch'),
@@ -77,7 +78,14 @@ const MODELS: { [K in Message['kind']]: fc.Arbitrary<Extract<Message, { kind: K 
     logStart,
   }),
   deferred: recordOf({ kind: is('deferred'), term }),
-  install: recordOf({ kind: is('install'), term, logStart, epochs: starts }),
+  install: recordOf({
+    kind: is('install'),
+    term,
+    logStart,
+    keep: position,
+    tombstonesRemovedBelow: logStart,
+    epochs: starts,
+  }),
   clear: recordOf({ kind: is('clear'), term, at: position }),
   'timeout-now': recordOf({ kind: is('timeout-now'), term }),
   'higher-term': recordOf({ kind: is('higher-term'), term }),
@@ -176,7 +184,10 @@ test('epoch starts that do not ascend, and an epoch, an offset or a flag that is
     start: asOffset(at),
   })
   const kind = 'install'
-  const fields = { kind, term: asLeaderEpoch(3), logStart: asOffset(0) } as const
+  const none = asOffset(0)
+  const keep = { epoch: asLeaderEpoch(1), offset: none }
+  const install = { kind, term: asLeaderEpoch(3), logStart: none, keep } as const
+  const fields = { ...install, tombstonesRemovedBelow: none }
   for (const epochs of [
     [start(1, 0), start(1, 1)],
     [start(2, 0), start(1, 1)],

@@ -91,6 +91,7 @@ export function encodeGroupMessage(
       writer.int64(message.logStart)
       writer.uint32(message.round)
       writer.int8(message.suspect ? 1 : 0)
+      writer.int64(message.begunBelow)
       break
     case 'mismatch':
       putPosition(writer, message.prev)
@@ -100,6 +101,8 @@ export function encodeGroupMessage(
       break
     case 'install':
       writer.int64(message.logStart)
+      putPosition(writer, message.keep)
+      writer.int64(message.tombstonesRemovedBelow)
       putStarts(writer, message.epochs)
       break
     case 'clear':
@@ -156,6 +159,7 @@ export function decodeGroupMessage(reader: Reader): GroupMessage {
         logStart: offset(reader),
         round: reader.uint32(),
         suspect: flag(reader),
+        begunBelow: offset(reader),
       }
       break
     case 'mismatch':
@@ -169,7 +173,14 @@ export function decodeGroupMessage(reader: Reader): GroupMessage {
       }
       break
     case 'install':
-      message = { kind, term, logStart: offset(reader), epochs: startsOf(reader) }
+      message = {
+        kind,
+        term,
+        logStart: offset(reader),
+        keep: position(reader),
+        tombstonesRemovedBelow: offset(reader),
+        epochs: startsOf(reader),
+      }
       break
     case 'clear':
       message = { kind, term, at: position(reader) }

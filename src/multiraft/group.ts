@@ -337,7 +337,7 @@ export class RaftGroup {
       case 'append':
         return this.#applyAppend(op.batches)
       case 'install': {
-        this.stored.install({ logStart: op.logStart, epochs: op.epochs })
+        this.stored.install(op)
         this.#logStartMoved()
         this.#listener.onTruncated({ epoch: -1 as LeaderEpoch, offset: asOffset(0) })
         return this.#listener.onLogStart(op.logStart)

@@ -84,7 +84,7 @@ export class Replication {
   #pumpTo(node: NodeId): void {
     const peer = this.#peer(node)
     while (!peer.reading && peer.inFlightBytes < WINDOW_BYTES_MAX) {
-      const plan = this.#raft.nextFor(node)
+      const plan = this.#next(node)
       if (plan === undefined) return
       if (plan.kind === 'install') {
         if (!this.#sendInstall(node, plan)) return
@@ -121,7 +121,8 @@ export class Replication {
   #readDone(node: NodeId, peer: Peer, plan: AppendPlan, bytes: StoredBytes): void {
     peer.reading = false
     if (this.#closed || this.#peers.get(node) !== peer) return
-    const now = this.#raft.nextFor(node)
+    // What was read while tombstones went is not whole (law R10).
+    const now = this.#next(node)
     const same =
       now?.kind === 'append' &&
       comparePositions(now.prev, plan.prev) === 0 &&
@@ -164,11 +165,15 @@ export class Replication {
     const { logStart, epochs } = plan
     const writer = this.#node.groupFrame()
     const { term } = this.#raft.appendFields
-    encodeGroupMessage(writer, this.#group, { kind: 'install', term, logStart, epochs })
+    encodeGroupMessage(writer, this.#group, { ...plan, term })
     if (!this.#node.send(node, 'data', writer.finish())) return false
     const epoch = epochs.at(-1)?.epoch
     this.#raft.sent(node, { epoch: epoch ?? this.#raft.term, offset: logStart as Offset })
     return true
+  }
+
+  #next(node: NodeId): SendPlan | undefined {
+    return this.#raft.nextFor(node, this.#stored.tombstonesRemovedBelow)
   }
 
   #peer(node: NodeId): Peer {

@@ -46,12 +46,19 @@ export type RaftEvent<B extends BatchRef> =
   /** Leader only, at most the commit: delete what lies below. */
   | { readonly kind: 'advance-log-start'; readonly offset: Offset }
 
+/** What a log that is begun anew starts from (see `InstallRequest`). */
+export interface InstallPoint {
+  readonly logStart: Offset
+  readonly epochs: readonly EpochStart[]
+  readonly tombstonesRemovedBelow: Offset
+}
+
 /** Changes of the local log, in order. */
 export type LogOp<B extends BatchRef> =
   | { readonly kind: 'truncate'; readonly to: Position }
   | { readonly kind: 'start-epoch'; readonly epoch: LeaderEpoch }
   | { readonly kind: 'append'; readonly batches: readonly B[] }
-  | { readonly kind: 'install'; readonly logStart: Offset; readonly epochs: readonly EpochStart[] }
+  | ({ readonly kind: 'install' } & InstallPoint)
   | { readonly kind: 'advance-log-start'; readonly offset: Offset }
 
 export interface Outgoing<B extends BatchRef> {
@@ -83,4 +90,4 @@ export type SendPlan =
       readonly below: Offset
       readonly probe: boolean
     }
-  | { readonly kind: 'install'; readonly logStart: Offset; readonly epochs: readonly EpochStart[] }
+  | ({ readonly kind: 'install'; readonly keep: Position } & InstallPoint)

@@ -2,8 +2,9 @@
 // acknowledges what is verified against this leader and durable.
 
 import { assert } from '../base/assert.ts'
-import type { NodeId, Offset } from '../base/brand.ts'
+import { asOffset, type NodeId, type Offset } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
+import type { InstallPoint } from './events.ts'
 import type { AppendRequest, BatchRef, ClearRequest, InstallRequest } from './messages.ts'
 import type { Replica } from './replica.ts'
 
@@ -18,6 +19,8 @@ export class Following<B extends BatchRef> {
   /** The leader wants an answer even without news. */
   #owed = false
   #round = 0
+  /** Law R10: this leader had the log begun anew, from there on and with that `tombstonesRemovedBelow`. */
+  #begun: { readonly at: Position; readonly below: Offset } | undefined
 
   constructor(replica: Replica<B>) {
     this.#replica = replica
@@ -36,6 +39,7 @@ export class Following<B extends BatchRef> {
     this.#acknowledgedLogStart = undefined
     this.#owed = false
     this.#round = 0
+    this.#begun = undefined
   }
 
   ledBy(leader: NodeId): void {
@@ -95,26 +99,40 @@ export class Following<B extends BatchRef> {
     this.#replica.cut(to)
   }
 
-  install(from: NodeId, { logStart, epochs }: InstallRequest): void {
-    const { log, commit, durability } = this.#replica
+  install(from: NodeId, point: InstallRequest): void {
+    const { log, commit } = this.#replica
+    const { logStart, epochs, keep, tombstonesRemovedBelow } = point
     const last = epochs.at(-1)
     assert(last !== undefined, 'an install without an epoch')
     const at: Position = { epoch: last.epoch, offset: logStart }
-    if (!log.holds(at)) {
-      if (logStart < commit.offset || logStart < log.logStart) {
-        // Out of date: what is committed here reaches above it.
+    if (log.holds(keep)) {
+      this.#verify(keep)
+    } else if (this.#begun?.below !== tombstonesRemovedBelow || !log.holds(at)) {
+      if (keep.offset < commit.offset || logStart < log.logStart) {
+        // Out of date: what is committed here reaches above it, or what was deleted here does.
         this.#mismatch(from, at)
         return
       }
-      log.install(logStart, epochs)
-      durability.replaced()
+      this.#beginAnew(at, { logStart, epochs, tombstonesRemovedBelow })
     }
-    this.#verify(at)
     // What lies below a log start is committed; epoch starts at it need not be.
     this.#replica.setCommit(log.before(logStart))
     this.#replica.advanceLogStart(logStart)
     this.#owed = true
     this.acknowledge()
+  }
+
+  /**
+   * Law R10. What goes is nothing that this replica was needed for: the leader's tombstones went below a commit that is on a
+   * majority, and a log without `keep` was none of that.
+   */
+  #beginAnew(at: Position, point: InstallPoint): void {
+    this.#replica.beginAnew(point)
+    this.#verified = at
+    this.#acknowledged = undefined
+    this.#acknowledgedLogStart = undefined
+    const below = point.tombstonesRemovedBelow
+    this.#begun = below > 0 ? { at, below } : undefined
   }
 
   #mismatch(to: NodeId, prev: Position): void {
@@ -142,10 +160,14 @@ export class Following<B extends BatchRef> {
     if (this.#verified === undefined || this.#leader === undefined) return
     const { term, durability, out } = this.#replica
     if (!this.#owed && !this.#hasNews()) return
+    const begun = this.#begun
+    // The leader goes by it from then on, also where this process ends before it is durable.
+    if (begun !== undefined && comparePositions(durability.log, begun.at) < 0) return
     const promised = durability.acknowledgement({
       term,
       accepted: this.#verified,
       round: this.#round,
+      begunBelow: begun?.below ?? asOffset(0),
     })
     if (promised === undefined) return
     this.#owed = false

@@ -81,6 +81,7 @@ export class Leadership<B extends BatchRef> {
       comparePositions(message.durable, this.#replica.log.end) <= 0,
       `${node} acknowledges above the end`,
     )
+    if (!follower.begun(message.begunBelow)) return
     follower.accepted(message.accepted)
     if (message.round > follower.round) follower.round = message.round
     if (message.suspect) {

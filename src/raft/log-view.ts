@@ -5,7 +5,7 @@ import { assert } from '../base/assert.ts'
 import { asOffset, type LeaderEpoch, type Offset } from '../base/brand.ts'
 import { EpochTable, NO_EPOCH, type EpochStart } from '../base/epoch-table.ts'
 import { comparePositions, type Position } from '../base/position.ts'
-import type { LogOp } from './events.ts'
+import type { InstallPoint, LogOp } from './events.ts'
 import type { BatchRef } from './messages.ts'
 
 export interface LogShape {
@@ -130,11 +130,12 @@ export class LogView<B extends BatchRef> {
     this.#ops.push({ kind: 'truncate', to })
   }
 
-  install(logStart: Offset, epochs: readonly EpochStart[]): void {
+  install(point: InstallPoint): void {
+    const { logStart, epochs } = point
     this.#epochs = new EpochTable(epochs)
     this.#logStart = logStart
     this.#end = { epoch: this.#epochs.last, offset: logStart }
-    this.#ops.push({ kind: 'install', logStart, epochs })
+    this.#ops.push({ kind: 'install', ...point })
   }
 
   advanceLogStart(offset: Offset): void {

@@ -85,6 +85,8 @@ export interface AppendAck {
   readonly round: number
   /** Law R5: acknowledges what it holds, but must not be counted. */
   readonly suspect: boolean
+  /** Law R10: its log was begun anew, durably, by this leader's install with that `tombstonesRemovedBelow`; 0: it was not. */
+  readonly begunBelow: Offset
 }
 
 /** The log does not hold `prev`. With its epochs the leader finds the common position at once. */
@@ -104,13 +106,20 @@ export interface AppendDeferred {
   readonly term: LeaderEpoch
 }
 
-/** The follower's log ends below the leader's start, or shares nothing above it: begin anew there (law R10). */
+/**
+ * The follower's log ends below the leader's start, or shares nothing above it, or ends where the leader's has no tombstones
+ * any more: begin anew at the log start (law R10).
+ */
 export interface InstallRequest {
   readonly kind: 'install'
   readonly term: LeaderEpoch
   readonly logStart: Offset
   /** Those that start at or below the log start; the last is in force there. */
   readonly epochs: readonly EpochStart[]
+  /** A log that holds this position of the leader's lacks nothing, and stays. At or above the log start; committed. */
+  readonly keep: Position
+  /** The leader's. What the follower gets has none of these tombstones, so they count as removed by the follower too. */
+  readonly tombstonesRemovedBelow: Offset
 }
 
 /** Law R5: a suspect replica that durably holds `at` is whole again. */

@@ -1,7 +1,7 @@
 // What a leader knows of one follower, in one epoch.
 //
 // Invariant: next ≤ the leader's end. `match` was acknowledged as durable and is never taken back, except from a suspect
-// replica (law R5). `next` is where the logs are taken to agree; while that is a guess (`probe`) it may lie on either side.
+// replica (law R5) and from one that began its log anew (law R10: what is taken back is committed without it). `next` is where the logs are taken to agree; while that is a guess (`probe`) it may lie on either side.
 
 import { assert } from '../base/assert.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
@@ -36,6 +36,10 @@ export class Progress {
   roundSent = 0
   /** The last round that it answered. */
   round = 0
+  /** Law R10: it durably holds only what this leader sent since an install with that `tombstonesRemovedBelow`. */
+  begunBelow: Offset = asOffset(0)
+  /** As it said itself since its node was last unreachable; what says less was said before. */
+  #saidBegunBelow: Offset = asOffset(0)
   /** Law R5: met as suspect, and not as whole since. */
   suspicion: Suspicion | undefined
 
@@ -50,6 +54,7 @@ export class Progress {
 
   down(): void {
     this.state = 'down'
+    this.#saidBegunBelow = asOffset(0)
     this.answered = false
     this.waiting = undefined
   }
@@ -93,6 +98,19 @@ export class Progress {
     this.state = 'stream'
     this.waiting = undefined
     if (comparePositions(upTo, this.next) > 0) this.next = upTo
+  }
+
+  /** Law R10: what it acknowledged before its log was begun anew is void. False: the answer is from before. */
+  begun(below: Offset): boolean {
+    if (below < this.#saidBegunBelow) return false
+    if (below > this.#saidBegunBelow) {
+      this.#saidBegunBelow = below
+      if (below > this.begunBelow) {
+        this.begunBelow = below
+        this.match = NOTHING
+      }
+    }
+    return true
   }
 
   /** Durable there, from a replica that may be counted. */

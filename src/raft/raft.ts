@@ -97,12 +97,14 @@ export class Raft<B extends BatchRef = BatchRef> {
     return leadership.logStartOnMajority(own)
   }
 
-  nextFor(node: NodeId): SendPlan | undefined {
+  /** `tombstonesRemovedBelow`: of the local log now, and once more when bytes were read that a plan asked for (law R10). */
+  nextFor(node: NodeId, tombstonesRemovedBelow: Offset): SendPlan | undefined {
     const leadership = this.#leadership
     const follower = leadership?.follower(node)
     if (leadership === undefined || follower === undefined) return undefined
     const { log, commit } = this.#replica
-    return planFor(follower, { log, commit, round: leadership.round })
+    const { round } = leadership
+    return planFor(follower, { log, commit, round, tombstonesRemovedBelow })
   }
 
   /** The driver sent what `nextFor` planned just now, up to this position; nothing may have happened in between. */

@@ -5,6 +5,7 @@ import { assert } from '../base/assert.ts'
 import type { LeaderEpoch, NodeId, Offset } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import { Durability, type HardState } from './durability.ts'
+import type { InstallPoint } from './events.ts'
 import { LogView, type LogShape } from './log-view.ts'
 import type { BatchRef } from './messages.ts'
 import { Outbox } from './outbox.ts'
@@ -72,7 +73,7 @@ export class Replica<B extends BatchRef> {
     this.out.hardState(state)
   }
 
-  /** It never moves back. */
+  /** It never moves back, except with `beginAnew`. */
   setCommit(to: Position): void {
     if (comparePositions(to, this.#commit) <= 0) return
     assert(
@@ -94,6 +95,13 @@ export class Replica<B extends BatchRef> {
   reached(durable: { log: Position; logStart: Offset; hardState: HardState }): void {
     this.durability.reached(durable)
     if (this.log.holds(durable.log)) this.durability.logReached(durable.log)
+  }
+
+  /** Law R10: another log takes the place of this one. What was committed here is, elsewhere, and comes again. */
+  beginAnew(point: InstallPoint): void {
+    this.log.install(point)
+    this.durability.replaced()
+    this.#commit = this.log.first
   }
 
   cut(to: Position): void {

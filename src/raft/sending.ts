@@ -1,5 +1,7 @@
 // What a leader sends a follower next, by what it knows of it.
 
+import { assert } from '../base/assert.ts'
+import type { Offset } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import type { SendPlan } from './events.ts'
 import type { LogView } from './log-view.ts'
@@ -10,9 +12,11 @@ export interface LeadersState<B extends BatchRef> {
   readonly log: LogView<B>
   readonly commit: Position
   readonly round: number
+  /** Law R10: every tombstone of this log below it may be gone. */
+  readonly tombstonesRemovedBelow: Offset
 }
 
-/** Undefined: nothing for now. A follower that retention passed by becomes one to install. */
+/** Undefined: nothing for now. A follower that retention or the removal of tombstones passed by becomes one to install. */
 export function planFor<B extends BatchRef>(
   follower: Progress,
   leader: LeadersState<B>,
@@ -22,7 +26,7 @@ export function planFor<B extends BatchRef>(
     case 'deferred':
       return undefined
     case 'install':
-      return follower.waiting === undefined ? install(leader.log) : undefined
+      return follower.waiting === undefined ? install(leader) : undefined
     case 'probe':
       return follower.waiting === undefined ? append(follower, leader, true) : undefined
     case 'stream': {
@@ -46,23 +50,39 @@ function hasNews<B extends BatchRef>(
 
 function append<B extends BatchRef>(
   follower: Progress,
-  { log }: LeadersState<B>,
+  leader: LeadersState<B>,
   probe: boolean,
 ): SendPlan {
+  const { log } = leader
   const prev = follower.next
-  if (prev.offset < log.logStart || !log.holds(prev)) {
+  if (prev.offset < log.logStart || !log.holds(prev) || lacksTombstones(follower, leader)) {
     follower.mustInstall()
-    return install(log)
+    return install(leader)
   }
   const starts = log.startsAfter(prev)
   const epoch = starts.at(-1)?.epoch ?? prev.epoch
   return { kind: 'append', prev, starts, from: prev.offset, below: log.endOf(epoch), probe }
 }
 
-function install<B extends BatchRef>({ logStart, epochs }: LogView<B>): SendPlan {
-  return {
-    kind: 'install',
-    logStart,
-    epochs: epochs.entries.filter(({ start }) => start <= logStart),
-  }
+/**
+ * Law R10: the follower ends where tombstones are gone here, so that it would keep what they ended. Not so where it holds
+ * only what it got from this leader since they went.
+ */
+function lacksTombstones<B extends BatchRef>(
+  { next, begunBelow }: Progress,
+  { tombstonesRemovedBelow }: LeadersState<B>,
+): boolean {
+  return next.offset < tombstonesRemovedBelow && begunBelow < tombstonesRemovedBelow
+}
+
+function install<B extends BatchRef>({ log, tombstonesRemovedBelow }: LeadersState<B>): SendPlan {
+  const { logStart } = log
+  const epochs = log.epochs.entries.filter(({ start }) => start <= logStart)
+  const last = epochs.at(-1)
+  assert(last !== undefined, 'a leader without an epoch')
+  const keep =
+    tombstonesRemovedBelow > logStart
+      ? log.before(tombstonesRemovedBelow)
+      : { epoch: last.epoch, offset: logStart }
+  return { kind: 'install', logStart, epochs, keep, tombstonesRemovedBelow }
 }

@@ -53,8 +53,13 @@ export interface Variant {
   /** What the core is told to be durable. */
   readonly durable?: (node: TestNode) => StoredReplica
   readonly damaged?: (state: HardState) => HardState
+  /** The core is never told of removed tombstones. */
+  readonly ignoresTombstones?: boolean
   readonly after?: (node: TestNode, cluster: Cluster, event: RaftEvent<TestBatch>) => void
 }
+
+/** Batches are of so many keys, each written and ended in turn. */
+const KEYS = 6
 
 export class TestNode {
   readonly id: NodeId
@@ -312,7 +317,10 @@ export class Cluster {
     for (let i = 0; i < values; i++) {
       const { epoch, offset } = node.accepted.end
       const nextOffset = asOffset(offset + 1 + (this.#values % 3))
-      const batch = { epoch, baseOffset: offset, nextOffset, value: `v${++this.#values}` }
+      const value = ++this.#values
+      const key = value % KEYS
+      const tombstone = Math.floor(value / KEYS) % 2 === 1
+      const batch = { epoch, baseOffset: offset, nextOffset, value: `v${value}`, key, tombstone }
       this.invariants.ownAppend(batch)
       this.#accept(node, { kind: 'append', batches: [batch] })
     }
@@ -381,17 +389,19 @@ export class Cluster {
 
   #sendNext(node: TestNode, to: NodeId, count: number): boolean {
     const core = node.raft
-    const plan = core.nextFor(to)
+    const { tombstonesRemovedBelow } = node.accepted
+    const below = this.#variant.ignoresTombstones === true ? asOffset(0) : tombstonesRemovedBelow
+    const plan = core.nextFor(to, below)
     if (plan === undefined) return false
     const { term } = core
     if (plan.kind === 'install') {
       const { logStart, epochs } = plan
-      this.#post(node, to, { kind: 'install', term, logStart, epochs })
+      this.#post(node, to, { ...plan, term })
       core.sent(to, { epoch: epochs.at(-1)!.epoch, offset: logStart })
       return true
     }
-    const { prev, starts, from, below, probe } = plan
-    const batches = node.accepted.read(from, below, count)
+    const { prev, starts, from, probe } = plan
+    const batches = node.accepted.read(from, plan.below, count)
     this.#post(node, to, { kind: 'append', ...core.appendFields, prev, starts, batches, probe })
     const epoch = starts.at(-1)?.epoch ?? prev.epoch
     core.sent(to, { epoch, offset: batches.at(-1)?.nextOffset ?? from })

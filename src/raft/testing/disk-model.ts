@@ -12,6 +12,10 @@ import type { BatchRef } from '../messages.ts'
 export interface TestBatch extends BatchRef {
   readonly epoch: LeaderEpoch
   readonly value: string
+  /** For compaction: of each key the newest counts. */
+  readonly key: number
+  /** It ends the key. */
+  readonly tombstone: boolean
 }
 
 export type JournalOp =
@@ -24,6 +28,7 @@ export class StoredReplica {
   end: Position = { epoch: NO_EPOCH, offset: asOffset(0) }
   epochs = new EpochTable()
   batches: TestBatch[] = []
+  tombstonesRemovedBelow: Offset = asOffset(0)
 
   constructor(hardState: HardState) {
     this.hardState = hardState
@@ -35,6 +40,7 @@ export class StoredReplica {
     copy.end = this.end
     copy.epochs = new EpochTable(this.epochs.entries)
     copy.batches = [...this.batches]
+    copy.tombstonesRemovedBelow = this.tombstonesRemovedBelow
     return copy
   }
 
@@ -70,6 +76,7 @@ export class StoredReplica {
         this.logStart = op.logStart
         this.end = { epoch: this.epochs.last, offset: op.logStart }
         this.batches = []
+        this.tombstonesRemovedBelow = op.tombstonesRemovedBelow
         break
       case 'advance-log-start':
         this.logStart = op.offset
@@ -97,7 +104,10 @@ export class StoredReplica {
     const i = this.batches.findIndex((batch) => batch.baseOffset === baseOffset)
     const next = this.batches[i + 1]
     if (i < 0 || next === undefined || next.epoch !== this.batches[i]!.epoch) return false
-    this.batches.splice(i, 1)
+    const [gone] = this.batches.splice(i, 1)
+    if (gone?.tombstone === true && gone.nextOffset > this.tombstonesRemovedBelow) {
+      this.tombstonesRemovedBelow = gone.nextOffset
+    }
     return true
   }
 }

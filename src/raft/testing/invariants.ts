@@ -97,10 +97,29 @@ export class Invariants {
         return
       case 'install':
         check(op.logStart <= this.#commit.offset, () => `${id} installs above the commit`)
+        this.#begunAnew(id, accepted)
         return
       case 'hard-state':
         return
     }
+  }
+
+  /** Law R10: whoever begins its log anew is not needed for anything that is committed. */
+  #begunAnew(id: NodeId, accepted: StoredReplica): void {
+    const commit = this.#commit
+    check(
+      comparePositions(commit, NOTHING) === 0 || !holdsSince(accepted, commit),
+      () => `${id} begins anew, though it holds the committed ${show(commit)}`,
+    )
+    const voters = this.#voters()
+    const holders = voters.filter(
+      (voter) => voter.damaged || (voter.id !== id && holdsSince(voter.durable, commit)),
+    )
+    check(
+      holders.length > voters.length / 2,
+      () => `${id} begins anew, and ${show(commit)} is on ${holders.length} alone`,
+    )
+    this.#commits.delete(id)
   }
 
   /** Law R2, when it leaves. */

@@ -5,6 +5,7 @@ import { assert } from '../../base/assert.ts'
 import { asOffset } from '../../base/brand.ts'
 import { comparePositions } from '../../base/position.ts'
 import { Cluster, type TestNode, type Variant } from './cluster.ts'
+import type { TestBatch } from './disk-model.ts'
 import { Violation } from './invariants.ts'
 
 /** Mulberry32: small, and good enough to spread schedules. Uniform in [0, 1). */
@@ -297,11 +298,19 @@ class Schedule {
     return true
   }
 
+  /** What is outlived below the commit goes, and tombstones that have nothing left to end. */
   #compact(): boolean {
     const node = this.#node()
-    const batch = this.#pick(node.durable.batches)
-    if (node.core === undefined || batch === undefined) return false
-    if (batch.nextOffset > node.core.commit.offset) return false
+    if (node.core === undefined) return false
+    const { commit } = node.core
+    const committed = node.durable.batches.filter(({ nextOffset }) => nextOffset <= commit.offset)
+    const mayGo = committed.filter(({ key, baseOffset, tombstone }) => {
+      const others = committed.filter((batch) => batch.key === key)
+      if (others.at(-1)!.baseOffset > baseOffset) return true
+      return tombstone && others.length === 1
+    })
+    const batch = this.#pick(mayGo)
+    if (batch === undefined) return false
     this.cluster.compact(node.id, batch.baseOffset)
     return true
   }
@@ -333,6 +342,7 @@ class Schedule {
       cluster.settle()
       if (this.#agreed()) {
         this.#nothingLost()
+        this.#nothingComesBack()
         return
       }
       this.#passTime()
@@ -356,6 +366,25 @@ class Schedule {
         comparePositions(durable.end, end) === 0
       )
     })
+  }
+
+  /** Law R10: of each key the newest batch is what counts. None that was deleted comes back. */
+  #nothingComesBack(): void {
+    const { nodes, invariants } = this.cluster
+    const newest = new Map<number, TestBatch>()
+    for (const batch of invariants.committed.values()) {
+      if (batch.baseOffset >= (newest.get(batch.key)?.baseOffset ?? 0)) newest.set(batch.key, batch)
+    }
+    for (const { id, accepted } of nodes) {
+      for (const [key, { value, tombstone, baseOffset }] of newest) {
+        const found = accepted.batches.findLast((batch) => batch.key === key)
+        if (found?.value === value || (found === undefined && tombstone)) continue
+        if (baseOffset < accepted.logStart) continue
+        throw new Violation(
+          `${id} has ${found?.value} of key ${key}, which ${value} ${tombstone ? 'ended' : 'replaced'}`,
+        )
+      }
+    }
   }
 
   #nothingLost(): void {

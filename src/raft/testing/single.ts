@@ -111,7 +111,7 @@ export class Single {
 
   /** Sends what there is for the follower, so that its answers count. */
   send(to: number): void {
-    const plan = this.raft.nextFor(asNodeId(to))
+    const plan = this.raft.nextFor(asNodeId(to), asOffset(0))
     assert.ok(plan?.kind === 'append')
     const epoch = plan.starts.at(-1)?.epoch ?? plan.prev.epoch
     this.raft.sent(asNodeId(to), { epoch, offset: plan.below })
@@ -141,4 +141,5 @@ export const ACK: AppendAck = {
   logStart: asOffset(0),
   round: 0,
   suspect: false,
+  begunBelow: asOffset(0),
 }

@@ -31,13 +31,21 @@ export function showMessage(message: Message<TestBatch>): string {
         ...(message.logStart > 0 ? [`log start ${message.logStart}`] : []),
         ...(message.round > 0 ? [`round ${message.round}`] : []),
         ...(message.suspect ? ['suspect'] : []),
+        ...(message.begunBelow > 0 ? [`begun below ${message.begunBelow}`] : []),
       ].join(', ')
     case 'mismatch': {
       const epochs = message.epochs.map(showStart).join(' ')
       return `mismatch ${message.term} at ${show(message.prev)}: ${epochs} to ${show(message.end)}`
     }
     case 'install':
-      return `install ${message.term} at ${message.logStart}: ${message.epochs.map(showStart).join(' ')}`
+      return [
+        `install ${message.term} at ${message.logStart}: ${message.epochs.map(showStart).join(' ')}`,
+        ...(message.tombstonesRemovedBelow > 0
+          ? [
+              `unless ${show(message.keep)} is held: no tombstones below ${message.tombstonesRemovedBelow}`,
+            ]
+          : []),
+      ].join(', ')
     case 'clear':
       return `clear ${message.term} at ${show(message.at)}`
     case 'vote-refusal':

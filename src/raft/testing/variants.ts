@@ -2,7 +2,7 @@
 // in or out of a sound core as a broken one would have it. Most are found without a look at the promises themselves
 // (`blind`), by what becomes of the log alone.
 
-import type { LeaderEpoch, NodeId, Offset } from '../../base/brand.ts'
+import { asLeaderEpoch, type LeaderEpoch, type NodeId, type Offset } from '../../base/brand.ts'
 import { comparePositions, type Position } from '../../base/position.ts'
 import { NOTHING } from '../durability.ts'
 import type { Message, PreVoteRequest, VoteRequest } from '../messages.ts'
@@ -211,6 +211,27 @@ export const grantsNameNoCandidacy: Variant = {
   },
   incoming: (node, message) =>
     message.kind === 'vote-grant' ? { ...message, candidacy: node.candidacy } : message,
+}
+
+/** Law R10: the follower would keep what the removed tombstones ended. */
+export const continuesAcrossTombstones: Variant = {
+  name: 'continues across removed tombstones',
+  focus: { compact: 30, append: 2, cut: 2, partition: 2, damage: 0, 'log-start': 0 },
+  voters: 3,
+  blind: true,
+  ignoresTombstones: true,
+}
+
+/** Law R10: a replica that holds what is committed is needed, whatever a late answer of its own made the leader think. */
+export const beginsAnewInAnyCase: Variant = {
+  name: 'begins its log anew though it holds what the leader asks for',
+  focus: { compact: 30, append: 2, cut: 2, partition: 2 },
+  voters: 3,
+  blind: true,
+  incoming: (_, message) =>
+    message.kind === 'install'
+      ? { ...message, keep: { epoch: asLeaderEpoch(1_000_000), offset: message.keep.offset } }
+      : message,
 }
 
 export interface LastAck {
