@@ -8,6 +8,7 @@ import type { BrokerConfigs } from '../base/config/broker-configs.ts'
 import type { MetadataView } from '../controller/controller.ts'
 import type { Env } from '../env/env.ts'
 import type { NetAddress } from '../env/network.ts'
+import { QuietLog } from '../env/quiet-log.ts'
 import type { GroupApi, GroupCoordinatorControl } from '../groups/group-api.ts'
 import type { LogHost } from '../replicated/replicated-log.ts'
 import { servedApis } from './api-table.ts'
@@ -20,7 +21,6 @@ import { Housekeeping } from './housekeeping.ts'
 import { LeaderBalance } from './leader-balance.ts'
 import { Partitions } from './partitions.ts'
 import { ProducerIds } from './producer-ids.ts'
-import { QuietLog } from './quiet-log.ts'
 import { RequestBudget } from './request-budget.ts'
 import type { Services } from './services.ts'
 
@@ -49,6 +49,8 @@ export interface BoundListener {
 
 /** Answered bytes that wait for the answer to an earlier request of their connection. */
 const HELD_BYTES_MAX = 64 * 1024 * 1024
+/** Of lines that clients can provoke. */
+const LOG_INTERVAL_MS = 1_000
 
 export class Broker {
   readonly partitions: Partitions
@@ -92,7 +94,7 @@ export class Broker {
       timers: env.timers,
       dispatcher,
       budget: this.#budget,
-      quietLog: new QuietLog(env),
+      quietLog: new QuietLog({ clock: env.clock, log: env.log, intervalMs: LOG_INTERVAL_MS }),
       counts: { total: 0, byHost: new Map<string, number>() },
       connectionsMax: config['max.connections'],
       connectionsPerHostMax: config['max.connections.per.ip'],

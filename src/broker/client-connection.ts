@@ -8,11 +8,11 @@
 
 import type { Clock } from '../env/env.ts'
 import type { Connection, NetError } from '../env/network.ts'
+import type { QuietLog } from '../env/quiet-log.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { FrameSplitter } from '../protocol/frames.ts'
 import { REQUEST_HEAD_BYTES } from '../protocol/headers.ts'
 import type { Answer, Dispatcher, RequestOrigin } from './dispatcher.ts'
-import type { QuietLog } from './quiet-log.ts'
 import type { RequestBudget } from './request-budget.ts'
 
 /**

@@ -2,9 +2,9 @@
 
 import type { Clock, Timer, Timers } from '../env/env.ts'
 import type { Connection, NetAddress, NetListener, Network } from '../env/network.ts'
+import type { QuietLog } from '../env/quiet-log.ts'
 import { ClientConnection, type ConnectionLimits } from './client-connection.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { QuietLog } from './quiet-log.ts'
 import type { RequestBudget } from './request-budget.ts'
 
 /** How often idle and stalled connections are looked for, at least. */

@@ -205,7 +205,7 @@ export class Peer implements OutgoingOwner, IncomingOwner {
     session.upSinceMs = clock.monotonicMs()
     session.quietTicks = 0
     this.#lastError = undefined
-    this.#context.causes.forget(this.#cause('network'))
+    this.#context.quietLog.forget(this.#cause('network'))
     log.info('a peer is connected', { peer: identity.nodeId, boot: identity.bootId })
     this.#context.handlers.onPeerUp(identity)
     for (const link of session.incoming.values()) link.release()
@@ -238,7 +238,7 @@ export class Peer implements OutgoingOwner, IncomingOwner {
     const peer = this.#address.nodeId
     const address = formatAddress(this.#address)
     const fields = { peer, address, lane, reason }
-    this.#context.causes.write(level, this.#cause(fault), 'a peer could not be connected', fields)
+    this.#context.quietLog.write(level, this.#cause(fault), 'a peer could not be connected', fields)
   }
 
   #cause(fault: DialFault): string {

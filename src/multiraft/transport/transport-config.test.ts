@@ -1,10 +1,9 @@
-// Which settings a transport refuses, and that causes are logged once a minute.
+// Which settings a transport refuses.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../base/brand.ts'
 import { Simulation } from '../../env/sim/simulation.ts'
-import { CauseLog } from './cause-log.ts'
 import { checkConfig, isLoopback, TransportConfigError } from './transport-config.ts'
 import type { TransportOptions } from './transport.ts'
 
@@ -68,21 +67,4 @@ test('nodes are listed once, and not as their own peers', () => {
   assert.match(complaint({ peers: [peer(2), peer(2)] }), /listed twice/)
   const self = { nodeId: asNodeId(1), directoryId: 'd'.repeat(65), bootId: 'b' }
   assert.match(complaint({ self }), /1 to 64 bytes/)
-})
-
-test('a cause is logged once a minute, with the count of those left out', async () => {
-  const lines: string[] = []
-  const simulation = new Simulation(1, { log: (line) => lines.push(line) })
-  const world = simulation.host('a').boot()
-  const log = new CauseLog(world)
-  for (let i = 0; i < 130; i++) {
-    log.write('warn', 'one', 'it happened', {})
-    if (i === 0) log.write('warn', 'two', 'something else', {})
-    await simulation.run({ untilMs: simulation.nowMs + 1_000 })
-  }
-  assert.equal(lines.length, 4)
-  assert.match(lines[2] ?? '', /it happened suppressed=59/)
-  log.forget('one')
-  log.write('info', 'one', 'it happened', {})
-  assert.equal(lines.length, 5)
 })

@@ -1,7 +1,7 @@
 // What the parts of one transport share.
 
 import type { Connection } from '../../env/network.ts'
-import type { CauseLog } from './cause-log.ts'
+import type { QuietLog } from '../../env/quiet-log.ts'
 import type {
   NodeIdentity,
   TransportCounters,
@@ -15,7 +15,7 @@ export interface TransportContext {
   readonly secret: Uint8Array | undefined
   readonly frameBytesMax: number
   readonly handlers: TransportHandlers
-  readonly causes: CauseLog
+  readonly quietLog: QuietLog
   readonly counters: { -readonly [K in keyof TransportCounters]: TransportCounters[K] }
   /** Every connection is told here from its start to its `onClose`. */
   opened(connection: Connection): void

@@ -9,7 +9,7 @@ import type { NodeId } from '../../base/brand.ts'
 import { assert } from '../../base/assert.ts'
 import type { Env, Timer } from '../../env/env.ts'
 import type { Connection, NetAddress, NetListener } from '../../env/network.ts'
-import { CauseLog } from './cause-log.ts'
+import { QuietLog } from '../../env/quiet-log.ts'
 import type { HandshakeFailure } from './handshake.ts'
 import { IncomingLink } from './incoming-link.ts'
 import { Peer } from './peer.ts'
@@ -92,6 +92,8 @@ export interface TransportCounters {
 const TICK_MS = 1_000
 /** How long what is queued may take to leave when the transport closes. */
 const FINISH_MS_MAX = 300
+/** Of lines about connections that fail or are refused, for each cause. */
+const LOG_INTERVAL_MS = 60_000
 const LANES = 2
 
 export class Transport {
@@ -116,7 +118,7 @@ export class Transport {
       secret,
       frameBytesMax,
       handlers,
-      causes: new CauseLog({ clock: env.clock, log: env.log }),
+      quietLog: new QuietLog({ clock: env.clock, log: env.log, intervalMs: LOG_INTERVAL_MS }),
       counters: this.#counters,
       opened: (connection) => void this.#connections.add(connection),
       gone: (connection) => this.#gone(connection),
@@ -241,7 +243,7 @@ export class Transport {
     const known = claimed !== undefined && this.#peers.has(claimed)
     const cause = `accept ${known ? claimed : 'stranger'} ${fault}`
     const fields = { remote, peer: claimed, reason: detail }
-    this.#context.causes.write('warn', cause, 'a connection to the Raft port was refused', fields)
+    this.#context.quietLog.write('warn', cause, 'a connection to the Raft port was refused', fields)
   }
 
   #gone(connection: Connection): void {
