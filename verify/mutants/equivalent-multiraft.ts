@@ -1,6 +1,18 @@
 // Mutants of what carries consensus out on a node that no test can tell from the original, and why.
 
 export const EQUIVALENT: Readonly<Record<string, string>> = {
+  'multiraft/formation.ts /Formation/makeOwn always: error instanceof Error':
+    'whatever writes a cluster down fails with an Error',
+  'multiraft/formation.ts /Formation/settled unset: this.#failed = undefined':
+    'a promise that is settled stays as it is',
+  'multiraft/formation.ts /decodeStatus always: isRecord(value)':
+    'what is no object has no version, and is refused for that',
+  'multiraft/formation.ts /decodeStatus always: isRecord(formed)':
+    'what is no object has no cluster id, and is refused for that',
+  "multiraft/formation.ts /isRecord always: typeof value === 'object'":
+    'what is no object has no fields, and is refused for that',
+  'multiraft/formation.ts /isPairs always: Array.isArray(value)':
+    'what is no array has no `every`: that throws, as the refusal does',
   "multiraft/group.ts /RaftGroup/receive always: message.kind === 'append'":
     'no other message has bytes',
   'multiraft/group.ts /RaftGroup/receive unset: this.#receiving = undefined':

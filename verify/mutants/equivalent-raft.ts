@@ -17,16 +17,4 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'the own log start moves nothing',
   'raft/roles.ts /Roles/becomeFollower no newTerm: this.#elections.newTerm()':
     'votes and requests are reset before each attempt, and a grant of an earlier term is held back by `hasVoted`',
-  'multiraft/formation.ts /Formation/makeOwn always: error instanceof Error':
-    'whatever writes a cluster down fails with an Error',
-  'multiraft/formation.ts /Formation/settled unset: this.#failed = undefined':
-    'a promise that is settled stays as it is',
-  'multiraft/formation.ts /decodeStatus always: isRecord(value)':
-    'what is no object has no version, and is refused for that',
-  'multiraft/formation.ts /decodeStatus always: isRecord(formed)':
-    'what is no object has no cluster id, and is refused for that',
-  "multiraft/formation.ts /isRecord always: typeof value === 'object'":
-    'what is no object has no fields, and is refused for that',
-  'multiraft/formation.ts /isPairs always: Array.isArray(value)':
-    'what is no array has no `every`: that throws, as the refusal does',
 }

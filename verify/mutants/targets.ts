@@ -1,5 +1,6 @@
 // What can be taken apart: which files, which places in them, and which tests are to notice.
 
+import { EQUIVALENT as EQUIVALENT_MULTIRAFT } from './equivalent-multiraft.ts'
 import { EQUIVALENT as EQUIVALENT_RAFT } from './equivalent-raft.ts'
 import { EQUIVALENT as EQUIVALENT_STORAGE } from './equivalent-storage.ts'
 
@@ -218,11 +219,11 @@ that fails on it.
     {
       kind: 'unit',
       tests: [{ folder: 'src/multiraft', only: /^multiraft/ }],
-      files: /^multiraft\/(?!formation|in-sync)/,
+      files: /^multiraft\/multiraft/,
       timeoutMs: 120_000,
     },
   ],
-  equivalent: EQUIVALENT_RAFT,
+  equivalent: { ...EQUIVALENT_RAFT, ...EQUIVALENT_MULTIRAFT },
 }
 
 export const TARGETS: Readonly<Record<string, Target>> = { storage: STORAGE, raft: RAFT }
