@@ -216,7 +216,8 @@ test('R10: what is installed starts where the leader said, and its listener foll
   const group = new LoneGroup()
   group.takeTrace()
   const epochs = [{ epoch: asLeaderEpoch(2), start: asOffset(20) }]
-  group.receive(2, { kind: 'install', term: asLeaderEpoch(2), logStart: asOffset(40), epochs })
+  const point = { logStart: asOffset(40), epochs, tombstonesRemovedBelow: asOffset(0) }
+  group.receive(2, { kind: 'install', term: asLeaderEpoch(2), keep: at(2, 40), ...point })
   assert.deepEqual(group.takeTrace(), [
     'save term 2, vote undefined',
     'term changed to 2',
@@ -224,7 +225,6 @@ test('R10: what is installed starts where the leader said, and its listener foll
     'truncated to (-1, 0)',
     'log start 40',
     'follower in 2',
-    'committed (2, 40)',
   ])
   group.sync()
   group.flush()

@@ -62,7 +62,7 @@ export class FakeLog implements StoredLog {
   readonly incarnation = 1
   readonly descriptor = new Uint8Array()
   readonly bytes = 0
-  readonly tombstonesRemovedBelow = asOffset(0)
+  tombstonesRemovedBelow = asOffset(0)
   logStart: Offset
   end: Position
   durable: Position

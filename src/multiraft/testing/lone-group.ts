@@ -138,7 +138,14 @@ export class LoneGroup {
       durable: position,
       accepted: position,
     } as const
-    this.receive(from, { ...ack, logStart: asOffset(0), round, suspect: false, ...changes })
+    this.receive(from, {
+      ...ack,
+      logStart: asOffset(0),
+      round,
+      suspect: false,
+      begunBelow: asOffset(0),
+      ...changes,
+    })
   }
 
   /** Stands for epoch 2, its vote is not durable yet. */
