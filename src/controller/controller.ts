@@ -12,6 +12,7 @@ import {
 } from '../base/config/resolve.ts'
 import type { TopicConfigs } from '../base/config/topic-configs.ts'
 import type { Env } from '../env/env.ts'
+import type { Voter } from '../multiraft/descriptor.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
@@ -75,6 +76,11 @@ export interface ControllerOptions {
   readonly staticConfigs: ConfigTexts
   /** For a cluster that is formed by this start; random when absent. 22 characters of URL-safe base64. */
   readonly clusterId?: string
+  /**
+   * The nodes that formed the cluster. They count for placement from the first record on: a topic that is created before all of
+   * them have registered must not go without a replica for ever. Absent: only nodes that have registered count.
+   */
+  readonly members?: readonly Voter[]
   /** Whether a node can be reached; absent: every one can. */
   readonly isUp?: (node: NodeId) => boolean
 }
@@ -104,6 +110,7 @@ export class Controller implements MetadataView {
     env,
     staticConfigs,
     clusterId,
+    members = [],
     isUp = () => true,
   }: ControllerOptions) {
     this.#isUp = isUp
@@ -122,7 +129,7 @@ export class Controller implements MetadataView {
       },
       onApplied: (before, image, records) => this.#onApplied(before, image, records),
       onServing: () => {
-        if (this.image.clusterId === '') this.#form(clusterId ?? newUuid(env.random))
+        if (this.image.clusterId === '') this.#form(clusterId ?? newUuid(env.random), members)
         this.#checkReady()
       },
     })
@@ -155,9 +162,13 @@ export class Controller implements MetadataView {
   }
 
   /** The first leader gives the cluster its id; where its commit fails, the next leader does. */
-  #form(clusterId: string): void {
+  #form(clusterId: string, members: readonly Voter[]): void {
+    const brokers = members.map(
+      (member) => ({ type: 'broker', broker: unregistered(member) }) as const,
+    )
+    const first = [{ type: 'cluster', clusterId } as const, METADATA_FEATURE, ...brokers]
     const formed = this.#machine.submit(({ clusterId: known }) => ({
-      changes: known === '' ? [{ type: 'cluster', clusterId }, METADATA_FEATURE] : [],
+      changes: known === '' ? first : [],
       response: undefined,
     }))
     formed.catch((error: unknown) => this.#env.host.fatal('the cluster could not be formed', error))
@@ -383,6 +394,11 @@ function notDone(outcome: Exclude<CommandOutcome<unknown>, { kind: 'done' }>): C
 /** Law R6: another directory is another replica, whatever the node is called. */
 function otherDirectory({ nodeId, directoryId }: BrokerImage): string {
   return `Node ${nodeId} is registered with another data directory than ${directoryId}; start it with its own.`
+}
+
+/** A node of the cluster that has not said yet where clients find it. */
+function unregistered({ nodeId, directoryId }: Voter): BrokerImage {
+  return canonical({ nodeId, directoryId, rack: null, listeners: [], raft: null, http: null })
 }
 
 /** With the fields in one order, so that equal registrations compare equal. */

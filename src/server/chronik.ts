@@ -162,6 +162,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     nodeId,
     env,
     staticConfigs,
+    ...(isCluster ? { members: voters } : {}),
     isUp: (peer) => host.isUp(peer),
     ...(formed === undefined ? {} : { clusterId: formed }),
   })

@@ -14,6 +14,8 @@ export interface SimClusterOptions {
   readonly seed?: number
   readonly nodes?: number
   readonly config?: Readonly<Record<string, string>>
+  /** Told each line that a node logs. */
+  readonly log?: (line: string) => void
 }
 
 export class SimCluster {
@@ -23,8 +25,8 @@ export class SimCluster {
   readonly #nodes = new Map<number, Chronik>()
   readonly #network
 
-  private constructor({ seed = 1, nodes = 3, config = {} }: SimClusterOptions) {
-    this.simulation = new Simulation(seed)
+  private constructor({ seed = 1, nodes = 3, config = {}, log }: SimClusterOptions) {
+    this.simulation = new Simulation(seed, log === undefined ? {} : { log })
     this.ids = Array.from({ length: nodes }, (_, i) => i + 1)
     this.#config = config
     this.#network = this.simulation.host('client').boot().network
@@ -32,14 +34,23 @@ export class SimCluster {
 
   /** Resolves when all nodes serve. */
   static async start(options: SimClusterOptions = {}): Promise<SimCluster> {
-    const cluster = new SimCluster(options)
+    const cluster = SimCluster.off(options)
     await cluster.boot(...cluster.ids)
     return cluster
   }
 
+  /** No node runs yet. */
+  static off(options: SimClusterOptions = {}): SimCluster {
+    return new SimCluster(options)
+  }
+
   async boot(...ids: readonly number[]): Promise<void> {
-    const starting = ids.map(async (id) => this.#nodes.set(id, await this.#start(id)))
-    await this.settle(Promise.all(starting), 20_000)
+    await this.settle(this.begin(...ids), 20_000)
+  }
+
+  /** As `boot`, but the caller lets the time pass; a node that is killed before it serves stays unsettled. */
+  async begin(...ids: readonly number[]): Promise<void> {
+    await Promise.all(ids.map(async (id) => this.#nodes.set(id, await this.#start(id))))
   }
 
   #start(id: number): Promise<Chronik> {
