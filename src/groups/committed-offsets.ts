@@ -26,6 +26,10 @@ export class CommittedOffsets {
     if (topics.size === 0) this.#groups.delete(group)
   }
 
+  clear(): void {
+    this.#groups.clear()
+  }
+
   get(group: string, topic: string, partition: number): OffsetEntry | undefined {
     return this.#groups.get(group)?.get(topic)?.get(partition)
   }

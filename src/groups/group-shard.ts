@@ -103,6 +103,10 @@ export class GroupShard implements GroupWorld {
             next,
           })),
         apply: (records) => records.forEach((record) => this.#apply(record)),
+        onBegunAnew: () => {
+          this.#offsets.clear()
+          this.#metadata.clear()
+        },
         onServing: () => this.#serve(),
         onResigned: () => this.#resign(),
       },

@@ -245,6 +245,19 @@ export class RaftGroup {
     return caughtUpMs !== undefined && this.#now() - caughtUpMs <= lagMsMax
   }
 
+  /**
+   * Law R10: compaction leaves tombstones from here on. Those that a follower is about to get, or it would have to begin
+   * anew; and all of them between two voters, of whom neither could be healed from the other without them.
+   */
+  get tombstonesKeptFrom(): Offset {
+    if (this.voters.length === 2) return asOffset(0)
+    let kept = this.#raft.commit.offset
+    for (const { state, match } of this.#raft.followers.values()) {
+      if (state !== 'down' && match.offset < kept) kept = match.offset
+    }
+    return kept
+  }
+
   /** Leader only: how many voters hold the position durably, this one included; the suspect don't count. */
   holders(position: Position): number {
     let count = comparePositions(this.stored.durable, position) >= 0 ? 1 : 0

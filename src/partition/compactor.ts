@@ -1,6 +1,6 @@
 // When a partition's log is compacted, and from where on. Each replica compacts its own copy, whoever leads: what is gone was
-// outlived on all of them. A tombstone is another matter: a follower that has not got it yet would keep the value for ever
-// (law R10), so tombstones go only where there is no other voter.
+// outlived on all of them. A tombstone is another matter: a follower that has not got it yet would keep the value for ever, and
+// begins its log anew (law R10). So tombstones that a follower is about to get stay for now.
 
 import type { TopicConfigs } from '../base/config/topic-configs.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
@@ -9,7 +9,7 @@ import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { compactOnce, type CompactableLog, type CompactionResult } from './compaction.ts'
 
 /** What a compactor must know of a replica. */
-type Replica = CompactableLog & Pick<ReplicatedLog, 'highWatermark' | 'voters'>
+type Replica = CompactableLog & Pick<ReplicatedLog, 'highWatermark' | 'tombstonesKeptFrom'>
 
 export class Compactor {
   readonly #log: Replica
@@ -50,7 +50,7 @@ export class Compactor {
       deleteRetentionMs: config['delete.retention.ms'],
       segmentBytes: config['segment.bytes'],
       ...(this.#resumeFrom === undefined ? {} : { dirtyFrom: this.#resumeFrom }),
-      ...(log.voters.length === 1 ? {} : { tombstonesUpTo: asOffset(0) }),
+      tombstonesUpTo: log.tombstonesKeptFrom,
       pause,
       isCurrent: () => this.#resets === resets,
     })

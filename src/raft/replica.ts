@@ -101,7 +101,8 @@ export class Replica<B extends BatchRef> {
   beginAnew(point: InstallPoint): void {
     this.log.install(point)
     this.durability.replaced()
-    this.#commit = this.log.first
+    const { first } = this.log
+    if (comparePositions(this.#commit, first) > 0) this.#commit = first
   }
 
   cut(to: Position): void {

@@ -15,6 +15,11 @@ export interface AppliedLogHandlers<Entry> {
   apply(entries: readonly Entry[], next: Offset): void
   /** This node serves in the epoch from now on. */
   onServing?(epoch: LeaderEpoch): void
+  /**
+   * Everything that was applied is to be forgotten: the log begins anew, or was compacted past where this node had come to,
+   * so that the ends of keys are missing from what it would read next (law R10). Only for logs that are compacted.
+   */
+  onBegunAnew?(): void
   /** It no longer does: what it proposed and is not applied may or may not come back through `apply`. */
   onResigned?(): void
 }
@@ -57,6 +62,10 @@ export class AppliedLog<Entry> {
   #waiters: { readonly offset: Offset; readonly resolve: () => void }[] = []
   #serving: LeaderEpoch | undefined
   #reading = false
+  /** Grows with each beginning anew: what was read before is not applied. */
+  #life = 0
+  /** The log's, when this life began. */
+  #tombstonesRemovedBelow: Offset
   #proposing = false
   #closed = false
 
@@ -66,7 +75,11 @@ export class AppliedLog<Entry> {
     this.#host = env.host
     this.#handlers = handlers
     this.#appliedTo = log.logStart
+    this.#tombstonesRemovedBelow = log.tombstonesRemovedBelow
     this.#stopObserving = log.observe({
+      onTruncated: (to) => {
+        if (to.offset < this.#appliedTo) this.#beginAnew()
+      },
       onCommitted: () => this.#advance(),
       onRoleChanged: () => {
         this.#resignIfMoved()
@@ -185,9 +198,11 @@ export class AppliedLog<Entry> {
     while (!this.#closed && this.#appliedTo < this.log.highWatermark) {
       const from = asOffset(Math.max(this.#appliedTo, this.log.logStart))
       const below = this.log.highWatermark
+      const life = this.#life
       const read = await this.#read(from, below)
       if (this.#closed) return
-      if (read === undefined) continue
+      if (this.#lacksTombstones) this.#beginAnew()
+      if (read === undefined || this.#life !== life) continue
       const { chunks, next } = read
       assert(next > from, `${this.log.id}: nothing to read at ${from} below the commit ${below}`)
       for (const chunk of chunks) {
@@ -207,6 +222,7 @@ export class AppliedLog<Entry> {
     from: Offset,
     below: Offset,
   ): Promise<{ chunks: readonly Uint8Array[]; next: Offset } | undefined> {
+    const life = this.#life
     try {
       return await this.log.read({ from, below, maxBytes: REPLAY_READ_BYTES_MAX })
     } catch (error) {
@@ -214,12 +230,34 @@ export class AppliedLog<Entry> {
         this.close()
         return undefined
       }
+      if (error instanceof StoreError && error.code === 'offset-out-of-range') {
+        // The log begins anew, or its start moved on.
+        if (this.#life !== life || from < this.log.logStart) return undefined
+      }
       if (error instanceof StoreError && error.code === 'corrupt' && this.log.voters.length > 1) {
         await new Promise<void>((resolve) => this.#timers.after(DAMAGE_RETRY_MS, resolve))
         return undefined
       }
       throw error
     }
+  }
+
+  /** Some that were to be read next went while this node was still behind them. */
+  get #lacksTombstones(): boolean {
+    const { tombstonesRemovedBelow } = this.log
+    return (
+      tombstonesRemovedBelow > this.#tombstonesRemovedBelow &&
+      tombstonesRemovedBelow > this.#appliedTo
+    )
+  }
+
+  #beginAnew(): void {
+    if (this.#handlers.onBegunAnew === undefined) return
+    this.#life++
+    this.#resign()
+    this.#appliedTo = this.log.logStart
+    this.#tombstonesRemovedBelow = this.log.tombstonesRemovedBelow
+    this.#handlers.onBegunAnew()
   }
 
   #resignIfMoved(): void {

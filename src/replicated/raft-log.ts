@@ -134,6 +134,14 @@ export class RaftLog implements ReplicatedLog, GroupListener {
     return this.#group.stored.rewriteSegments(range)
   }
 
+  get tombstonesRemovedBelow(): Offset {
+    return this.#group.stored.tombstonesRemovedBelow
+  }
+
+  get tombstonesKeptFrom(): Offset {
+    return this.#group.tombstonesKeptFrom
+  }
+
   async advanceLogStart(offset: Offset): Promise<CommitOutcome> {
     if (this.#state !== 'open') return CLOSED
     assert(offset <= this.highWatermark, `${this.id}: log start ${offset} above the commit`)
@@ -167,6 +175,8 @@ export class RaftLog implements ReplicatedLog, GroupListener {
   }
 
   onTruncated(to: Position): void {
+    // The log begins anew (law R10).
+    if (to.offset < this.#highWatermark) this.#highWatermark = to.offset
     this.#observers.notify((observer) => observer.onTruncated?.(to))
   }
 

@@ -47,9 +47,12 @@ export type AppendResult =
 export interface LogObserver {
   /** After the batches (stamped, whole) were accepted into the local log; not yet committed. */
   onAppended?(batches: Uint8Array, baseOffset: Offset): void
-  /** After the local log was cut back: forget everything above the position. */
+  /**
+   * After the local log was cut back: forget everything above the position. Committed records go so too where the log begins
+   * anew (law R10): they come again, without those that compaction removed, and the high watermark is the log start.
+   */
   onTruncated?(to: Position): void
-  /** The commit moved; it never moves back. */
+  /** The commit moved; it never moves back, except where the log begins anew. */
   onCommitted?(highWatermark: Offset): void
   onRoleChanged?(role: Role): void
   /**
@@ -100,6 +103,11 @@ export interface ReplicatedLog {
 
   /** As StoredLog.rewriteSegments, of this replica alone; the caller bounds the range by the high watermark (law R10). */
   rewriteSegments(range: SegmentRange): Promise<SegmentRewriter | undefined>
+
+  /** As StoredLog.tombstonesRemovedBelow. */
+  readonly tombstonesRemovedBelow: Offset
+  /** Compaction leaves tombstones from here on: another replica may need them soon, or could not be healed without them. */
+  readonly tombstonesKeptFrom: Offset
 
   /** Leader only, at most the high watermark: deletes what lies below (law R10). Resolves when a majority holds it. */
   advanceLogStart(offset: Offset): Promise<CommitOutcome>

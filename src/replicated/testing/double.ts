@@ -7,6 +7,7 @@ import {
   asLeaderEpoch,
   asLogId,
   asNodeId,
+  asOffset,
   type LeaderEpoch,
   type LogId,
   type NodeId,
@@ -47,6 +48,8 @@ export class ReplicatedLogDouble implements ReplicatedLog {
   autoCommit = true
   /** While set, appends are refused so. */
   refuseWith: AppendRejection | undefined
+  tombstonesRemovedBelow = asOffset(0)
+  tombstonesKeptFrom = asOffset(0)
   /** What read barriers answer while leading. */
   barrier: CommitOutcome = COMMITTED
   readonly #log = new MemoryLog()
@@ -89,6 +92,19 @@ export class ReplicatedLogDouble implements ReplicatedLog {
     assert(comparePositions(to, this.#committed) >= 0, 'committed entries are never truncated')
     this.#log.truncate(to)
     this.#observers.notify((observer) => observer.onTruncated?.(to))
+  }
+
+  /** As a follower: the leader has no tombstones below, and has this log begin anew (law R10). Nothing is committed any more. */
+  beginAnew(tombstonesRemovedBelow: Offset): void {
+    assert(this.#role.kind === 'follower', 'a leader never begins its log anew')
+    const { logStart, epochs } = this.#log
+    const before = epochs.entries.filter(({ start }) => start <= logStart)
+    this.#log.install({ logStart, epochs: before })
+    this.#committed = this.#log.end
+    this.tombstonesRemovedBelow = tombstonesRemovedBelow
+    const to = { epoch: asLeaderEpoch(-1), offset: asOffset(0) }
+    this.#observers.notify((observer) => observer.onTruncated?.(to))
+    this.#observers.notify((observer) => observer.onLogStartChanged?.(logStart))
   }
 
   /** As a follower: takes batches from a leader, offsets and epoch already stamped. Not committed. */
