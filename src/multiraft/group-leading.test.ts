@@ -225,6 +225,7 @@ test('R10: what is installed starts where the leader said, and its listener foll
     'truncated to (-1, 0)',
     'log start 40',
     'follower in 2',
+    'committed (2, 40)',
   ])
   group.sync()
   group.flush()
