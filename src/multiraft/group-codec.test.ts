@@ -11,7 +11,12 @@ import { Reader } from '../protocol/reader.ts'
 import { Writer } from '../protocol/writer.ts'
 import type { Message } from '../raft/messages.ts'
 import { testBatch } from '../storage/testing/batches.ts'
-import { decodeGroupMessage, encodeGroupMessage, type GroupMessage } from './group-codec.ts'
+import {
+  decodeGroupMessage,
+  encodeGroupMessage,
+  SNAPSHOT_BYTES_MAX,
+  type GroupMessage,
+} from './group-codec.ts'
 
 const GROUP = asLogId('topic-0')
 const term = fc.nat(0x7fff_ffff).map(asLeaderEpoch)
@@ -85,6 +90,10 @@ const MODELS: { [K in Message['kind']]: fc.Arbitrary<Extract<Message, { kind: K 
     keep: position,
     tombstonesRemovedBelow: logStart,
     epochs: starts,
+    snapshot: fc.option(
+      recordOf({ at: position, totalBytes: fc.constant(0), from: fc.constant(0) }),
+      { nil: undefined },
+    ),
   }),
   clear: recordOf({ kind: is('clear'), term, at: position }),
   'timeout-now': recordOf({ kind: is('timeout-now'), term }),
@@ -187,7 +196,7 @@ test('epoch starts that do not ascend, and an epoch, an offset or a flag that is
   const none = asOffset(0)
   const keep = { epoch: asLeaderEpoch(1), offset: none }
   const install = { kind, term: asLeaderEpoch(3), logStart: none, keep } as const
-  const fields = { ...install, tombstonesRemovedBelow: none }
+  const fields = { ...install, tombstonesRemovedBelow: none, snapshot: undefined }
   for (const epochs of [
     [start(1, 0), start(1, 1)],
     [start(2, 0), start(1, 1)],
@@ -206,4 +215,29 @@ test('epoch starts that do not ascend, and an epoch, an offset or a flag that is
     granted: true,
   })
   assert.throws(() => decoded(reply.with(-1, 2)), ProtocolError)
+})
+
+test('a piece of a snapshot comes back, and one that is empty or too long is refused', () => {
+  const head = {
+    kind: 'install',
+    term: asLeaderEpoch(3),
+    logStart: asOffset(7),
+    epochs: [{ epoch: asLeaderEpoch(3), start: asOffset(0) }],
+    keep: { epoch: asLeaderEpoch(3), offset: asOffset(7) },
+    tombstonesRemovedBelow: asOffset(2),
+  } as const
+  const at = { epoch: asLeaderEpoch(3), offset: asOffset(9) }
+  const piece = Buffer.from('a piece')
+  const encoded = (from: number, totalBytes: number, bytes: Uint8Array): Uint8Array =>
+    bytesOf({ ...head, snapshot: { at, totalBytes, from } }, [bytes])
+  const { message: read, bytes } = decoded(encoded(3, 10, piece))
+  assert.deepEqual(read, { ...head, snapshot: { at, totalBytes: 10, from: 3 } })
+  assert.deepEqual(Buffer.from(bytes), piece)
+  for (const refused of [
+    encoded(4, 10, piece),
+    encoded(3, 10, new Uint8Array(0)),
+    encoded(0, SNAPSHOT_BYTES_MAX + 1, piece),
+  ]) {
+    assert.throws(() => decoded(refused), ProtocolError)
+  }
 })

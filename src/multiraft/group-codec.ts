@@ -10,7 +10,7 @@ import type { EpochStart } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
 import type { Reader } from '../protocol/reader.ts'
 import type { Writer } from '../protocol/writer.ts'
-import type { BatchRef, Message } from '../raft/messages.ts'
+import type { BatchRef, Message, SnapshotPart } from '../raft/messages.ts'
 import { summarizeBatch, wholeBatchBytesAt, type BatchSummary } from '../records/batch-header.ts'
 import { readGroupId } from './group-id.ts'
 
@@ -23,11 +23,11 @@ export interface WireBatch extends BatchRef {
 export interface GroupMessage {
   readonly group: LogId
   readonly message: Message<WireBatch>
-  /** Of an append: the bytes that its batches lie in. */
+  /** Of an append: the bytes that its batches lie in. Of an install: its piece of a snapshot. */
   readonly bytes: Uint8Array
 }
 
-/** Numbers on the wire: never changed, never used again. */
+/** Numbers on the wire: never changed, never used again. 10 was an install without a snapshot. */
 const KINDS = {
   'pre-vote': 1,
   'pre-vote-reply': 2,
@@ -38,7 +38,7 @@ const KINDS = {
   ack: 7,
   mismatch: 8,
   deferred: 9,
-  install: 10,
+  install: 14,
   clear: 11,
   'timeout-now': 12,
   'higher-term': 13,
@@ -49,13 +49,15 @@ const KIND_OF: ReadonlyMap<number, Message['kind']> = new Map<number, Message['k
 )
 
 const EPOCH_START_BYTES = 12
+/** A follower gathers a snapshot in memory. */
+export const SNAPSHOT_BYTES_MAX = 128 * 1024 * 1024
 
-/** `batches`: the bytes of an append's batches, in place of `message.batches`. */
+/** `bytes`: an append's batches, in place of `message.batches`; an install's piece of a snapshot. */
 export function encodeGroupMessage(
   writer: Writer,
   group: LogId,
   message: Message,
-  batches: readonly Uint8Array[] = [],
+  bytes: readonly Uint8Array[] = [],
 ): void {
   writer.int8(KINDS[message.kind])
   writer.string(group, false)
@@ -83,7 +85,7 @@ export function encodeGroupMessage(
       writer.int8(message.probe ? 1 : 0)
       writer.uint32(message.round)
       putStarts(writer, message.starts)
-      for (const chunk of batches) writer.reference(chunk)
+      for (const chunk of bytes) writer.reference(chunk)
       break
     case 'ack':
       putPosition(writer, message.durable)
@@ -104,6 +106,8 @@ export function encodeGroupMessage(
       putPosition(writer, message.keep)
       writer.int64(message.tombstonesRemovedBelow)
       putStarts(writer, message.epochs)
+      putSnapshotPart(writer, message.snapshot)
+      for (const chunk of bytes) writer.reference(chunk)
       break
     case 'clear':
       putPosition(writer, message.at)
@@ -180,7 +184,9 @@ export function decodeGroupMessage(reader: Reader): GroupMessage {
         keep: position(reader),
         tombstonesRemovedBelow: offset(reader),
         epochs: startsOf(reader),
+        snapshot: snapshotPartOf(reader),
       }
+      if (message.snapshot !== undefined) bytes = pieceOf(reader, message.snapshot)
       break
     case 'clear':
       message = { kind, term, at: position(reader) }
@@ -213,6 +219,33 @@ function batchesOf(reader: Reader, bytes: Uint8Array): WireBatch[] {
     at += length
   }
   return batches
+}
+
+function putSnapshotPart(writer: Writer, part: SnapshotPart | undefined): void {
+  writer.int8(part === undefined ? 0 : 1)
+  if (part === undefined) return
+  putPosition(writer, part.at)
+  writer.uint32(part.totalBytes)
+  writer.uint32(part.from)
+}
+
+function snapshotPartOf(reader: Reader): SnapshotPart | undefined {
+  if (!flag(reader)) return undefined
+  const at = position(reader)
+  const totalBytes = reader.uint32()
+  const from = reader.uint32()
+  if (totalBytes > SNAPSHOT_BYTES_MAX) reader.fail(`a snapshot of ${totalBytes} bytes`)
+  return { at, totalBytes, from }
+}
+
+function pieceOf(reader: Reader, { from, totalBytes }: SnapshotPart): Uint8Array {
+  const bytes = reader.rest()
+  const to = from + bytes.length
+  // None is empty, but that of an empty snapshot.
+  if (to > totalBytes || (bytes.length === 0 && totalBytes > 0)) {
+    reader.fail(`bytes ${from} … ${to} of a snapshot of ${totalBytes}`)
+  }
+  return bytes
 }
 
 function putPosition(writer: Writer, { epoch, offset: at }: Position): void {

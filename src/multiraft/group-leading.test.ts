@@ -216,7 +216,8 @@ test('R10: what is installed starts where the leader said, and its listener foll
   const group = new LoneGroup()
   group.takeTrace()
   const epochs = [{ epoch: asLeaderEpoch(2), start: asOffset(20) }]
-  const point = { logStart: asOffset(40), epochs, tombstonesRemovedBelow: asOffset(0) }
+  const none = { tombstonesRemovedBelow: asOffset(0), snapshot: undefined }
+  const point = { logStart: asOffset(40), epochs, ...none }
   group.receive(2, { kind: 'install', term: asLeaderEpoch(2), keep: at(2, 40), ...point })
   assert.deepEqual(group.takeTrace(), [
     'save term 2, vote undefined',

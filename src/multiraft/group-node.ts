@@ -2,6 +2,7 @@
 
 import type { LeaderEpoch, LogId, NodeId } from '../base/brand.ts'
 import type { Clock, Random } from '../env/env.ts'
+import type { Limiter } from '../env/limiter.ts'
 import type { Writer } from '../protocol/writer.ts'
 import type { RaftTiming } from '../raft/raft.ts'
 import type { Store } from '../storage/store.ts'
@@ -18,6 +19,8 @@ export interface GroupNode {
   readonly timing: RaftTiming
   /** Reads that could not be answered from memory, for replicas that are behind. */
   readonly diskReads: DiskReads
+  /** Snapshots that are being sent: each is in memory meanwhile. */
+  readonly installs: Limiter
   readonly observer: GroupObserver | undefined
   isUp(node: NodeId): boolean
   /** A writer with the head of a frame of the groups in it. */

@@ -6,29 +6,18 @@ import { asOffset, type LeaderEpoch, type LogId, type NodeId, type Offset } from
 import { comparePositions, type Position } from '../base/position.ts'
 import { Raft } from '../raft/raft.ts'
 import type { Effects, LogOp, RaftEvent } from '../raft/events.ts'
-import type { AppendRequest } from '../raft/messages.ts'
+import type { AppendRequest, InstallRequest } from '../raft/messages.ts'
 import { stampBatches } from '../records/batch-header.ts'
 import { type StoredLog, StoreError } from '../storage/store.ts'
 import type { GroupDescriptor } from './descriptor.ts'
 import { encodeGroupMessage, type GroupMessage, type WireBatch } from './group-codec.ts'
+import type { GroupListener } from './group-listener.ts'
 import type { GroupNode } from './group-node.ts'
 import { soundEnd } from './healing.ts'
+import { IncomingInstall } from './incoming-install.ts'
 import { FollowerLags } from './in-sync.ts'
+import { LogStartWaiters } from './log-start-waiters.ts'
 import { Replication } from './replication.ts'
-
-/** Follows one group. Called synchronously, in log order; must not throw. */
-export interface GroupListener {
-  onAppended(batches: Uint8Array, baseOffset: Offset): void
-  onTruncated(to: Position): void
-  /** The log start moves there once it has resolved, or at once where there is nothing to wait for. Must not reject. */
-  beforeLogStart(logStart: Offset): Promise<void> | undefined
-  onLogStart(logStart: Offset): void
-  onCommitted(commit: Position): void
-  /** Leader only: a follower holds more than before, durably. */
-  onAcknowledged(): void
-  /** Role, term, leader or `established`. */
-  onRole(): void
-}
 
 export type GroupAppend =
   | { readonly kind: 'accepted'; readonly baseOffset: Offset; readonly end: Position }
@@ -51,7 +40,7 @@ export class RaftGroup {
   readonly #replication: Replication
   /** Law R10: what the log start is after a restart. */
   #durableLogStart: Offset
-  #logStartWaiters: { readonly offset: Offset; readonly settle: (reached: boolean) => void }[] = []
+  readonly #logStartWaiters = new LogStartWaiters()
   /** The leadership that is claimed on this node's list. */
   #claimed: LeaderEpoch | undefined
   /** What liveness was told last. */
@@ -59,6 +48,9 @@ export class RaftGroup {
   #lags: FollowerLags
   /** The bytes of the append that is being taken. */
   #receiving: Uint8Array | undefined
+  readonly #incoming: IncomingInstall
+  /** This replica lost what it must know of the records below its log start. */
+  #needsSnapshot = false
   #nodeFit = true
   #closed = false
 
@@ -85,6 +77,14 @@ export class RaftGroup {
       stored,
       raft: this.#raft,
       again: () => node.markDirty(this),
+      defer: (to) => this.#deferred(to),
+      snapshotWanted: () => this.#listener.snapshotWanted(),
+    })
+    this.#incoming = new IncomingInstall({
+      node,
+      stored,
+      install: (from, message) => this.#install(from, message),
+      refuse: (from, term) => this.#send(from, { kind: 'deferred', term }),
     })
     this.#listener = listenerOf(this)
     stored.onDurable(() => this.#onDurable())
@@ -119,6 +119,7 @@ export class RaftGroup {
 
   peerDown(peer: NodeId): void {
     this.#replication.forget(peer)
+    this.#incoming.forget(peer)
     this.#lags.down(peer)
     this.#step({ kind: 'peer-down', peer, nowMs: this.#now() })
   }
@@ -167,6 +168,9 @@ export class RaftGroup {
       this.#defer(from, message)
       return
     }
+    if (message.kind === 'install' && message.snapshot !== undefined) {
+      return this.#incoming.receive(from, message, bytes)
+    }
     this.#receiving = bytes
     this.#step({ kind: 'message', from, message, nowMs: this.#now() })
     this.#receiving = undefined
@@ -178,6 +182,39 @@ export class RaftGroup {
     } else if (message.kind === 'mismatch' || message.kind === 'deferred') {
       this.#replication.forget(from)
     }
+  }
+
+  /** Its snapshot is durable here. */
+  #install(from: NodeId, message: InstallRequest): void {
+    this.#step({ kind: 'message', from, message, nowMs: this.#now() })
+    this.#needsSnapshot = false
+    this.#fitness()
+    if (!this.#closed) this.#listener.onSnapshot()
+  }
+
+  /** As leader: as if the follower had asked for it. */
+  #deferred(to: NodeId): void {
+    if (this.#raft.role !== 'leader') return
+    const message = { kind: 'deferred', term: this.#raft.term } as const
+    this.#step({ kind: 'message', from: to, message, nowMs: this.#now() })
+  }
+
+  /** Law R5: it neither campaigns nor leads until it has the leader's. False: there is no other replica. */
+  needSnapshot(): boolean {
+    if (this.voters.length === 1) return false
+    this.#needsSnapshot = true
+    this.#fitness()
+    this.#node.heal(this)
+    return true
+  }
+
+  get needsSnapshot(): boolean {
+    return this.#needsSnapshot
+  }
+
+  /** As leader: the follower asked for it. */
+  sendSnapshot(to: NodeId): void {
+    if (!this.#closed && this.#raft.role === 'leader') this.#replication.sendSnapshot(to)
   }
 
   /** The disk is full: the leader hears so, and who leads is learnt all the same. */
@@ -214,10 +251,9 @@ export class RaftGroup {
   advanceLogStart(offset: Offset): Promise<boolean> {
     if (this.#closed || this.#raft.role !== 'leader') return Promise.resolve(false)
     this.#step({ kind: 'advance-log-start', offset })
-    return new Promise((settle) => {
-      this.#logStartWaiters.push({ offset, settle })
-      this.#settleLogStarts()
-    })
+    const reached = this.#logStartWaiters.wait(offset)
+    this.#settleLogStarts()
+    return reached
   }
 
   /** Sends the followers what there is for them. Called once a turn, after `markDirty`. */
@@ -293,7 +329,7 @@ export class RaftGroup {
     this.#closed = true
     this.#unclaim()
     this.#replication.close()
-    this.#failLogStarts()
+    this.#logStartWaiters.fail()
     this.#node.observer?.closed(this)
   }
 
@@ -336,7 +372,10 @@ export class RaftGroup {
     )
     for (const { to, message } of effects.send) this.#send(to, message)
     if (effects.roleChanged) this.#roleChanged()
-    if (effects.committed !== undefined) this.#listener.onCommitted(effects.committed)
+    if (effects.committed !== undefined) {
+      this.stored.snapshots.settled(effects.committed)
+      this.#listener.onCommitted(effects.committed)
+    }
     if (effects.replicate) this.#node.markDirty(this)
   }
 
@@ -397,17 +436,8 @@ export class RaftGroup {
   }
 
   #settleLogStarts(): void {
-    if (this.#logStartWaiters.length === 0) return
-    const reached = this.#raft.logStartOnMajority(this.#durableLogStart)
-    const waiting = this.#logStartWaiters
-    this.#logStartWaiters = waiting.filter(({ offset }) => offset > reached)
-    for (const { offset, settle } of waiting) if (offset <= reached) settle(true)
-  }
-
-  #failLogStarts(): void {
-    const waiting = this.#logStartWaiters
-    this.#logStartWaiters = []
-    for (const { settle } of waiting) settle(false)
+    if (this.#logStartWaiters.empty) return
+    this.#logStartWaiters.reached(this.#raft.logStartOnMajority(this.#durableLogStart))
   }
 
   #damaged(): void {
@@ -418,7 +448,8 @@ export class RaftGroup {
   }
 
   #fitness(): void {
-    this.#step({ kind: 'fitness', fit: this.#nodeFit && this.stored.damage === undefined })
+    const whole = this.stored.damage === undefined && !this.#needsSnapshot
+    this.#step({ kind: 'fitness', fit: this.#nodeFit && whole })
   }
 
   /** Law R9: a read that counts on this replica must hear of it before the replica does anything in a higher term. */
@@ -440,7 +471,7 @@ export class RaftGroup {
         this.#node.claim(this.id, leads)
       } else {
         this.#replication.forgetAll()
-        this.#failLogStarts()
+        this.#logStartWaiters.fail()
       }
     }
     this.#listener.onRole()

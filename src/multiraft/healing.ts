@@ -10,7 +10,7 @@ import { Reader } from '../protocol/reader.ts'
 import { Writer } from '../protocol/writer.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
 import { StoreError, type StoredLog } from '../storage/store.ts'
-import type { Calls } from './calls.ts'
+import { CallError, type Calls } from './calls.ts'
 import type { RaftGroup } from './group.ts'
 import { readGroupId } from './group-id.ts'
 import { CallMethod } from './methods.ts'
@@ -48,6 +48,7 @@ export class Healing {
   constructor(options: HealingOptions) {
     this.#options = options
     options.calls.handle(CallMethod.FETCH_RANGE, (_from, body) => this.#serve(body))
+    options.calls.handle(CallMethod.SNAPSHOT, (from, body) => this.#serveSnapshot(from, body))
   }
 
   /** The replica has damage: it is healed, however long that takes. Idempotent. */
@@ -71,10 +72,11 @@ export class Healing {
 
   async #healAll(group: RaftGroup): Promise<void> {
     const { stored } = group
-    while (this.#isSick(group) && stored.damage !== undefined) {
+    while (this.#isSick(group) && (stored.damage !== undefined || group.needsSnapshot)) {
       this.#options.handOver(group)
       const leader = group.raft.leader
       const elsewhere = leader !== undefined && group.raft.role !== 'leader'
+      if (elsewhere && group.needsSnapshot) await this.#askForSnapshot(group, leader)
       if (!elsewhere || !(await this.#limited(() => this.#fetchRange(group, leader)))) {
         await this.#pause(RETRY_MS)
       }
@@ -127,6 +129,26 @@ export class Healing {
       })
       return false
     }
+  }
+
+  /** It comes as an install does. */
+  async #askForSnapshot({ id }: RaftGroup, leader: NodeId): Promise<void> {
+    const writer = new Writer(96)
+    writer.string(id, false)
+    const body = Buffer.concat(writer.finish())
+    try {
+      await this.#options.calls.call(leader, CallMethod.SNAPSHOT, body, CALL_MS_MAX)
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error
+    }
+  }
+
+  #serveSnapshot(from: NodeId, body: Uint8Array): Promise<Uint8Array> {
+    const reader = new Reader(body)
+    const group = this.#options.groupOf(readGroupId(reader))
+    const isVoter = group?.voters.some(({ nodeId }) => nodeId === from) === true
+    if (isVoter) group.sendSnapshot(from)
+    return Promise.resolve(NOTHING)
   }
 
   /** As leader: what the other asked for, if this replica is sure of it; empty otherwise. */

@@ -9,4 +9,6 @@ export const CallMethod = {
   TRANSFER: 3,
   /** To the node that leads a group: how far its voters are (`quorum.ts`). */
   QUORUM: 4,
+  /** To the node that leads a group: the caller's replica lost its snapshot (`healing.ts`). */
+  SNAPSHOT: 5,
 } as const

@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.ts'
 import type { LeaderEpoch, LogId, NodeId } from '../base/brand.ts'
 import type { Clock, Env, Random, Timer } from '../env/env.ts'
+import { Limiter } from '../env/limiter.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { Reader } from '../protocol/reader.ts'
 import { Writer } from '../protocol/writer.ts'
@@ -14,9 +15,10 @@ import { DiskReads } from './disk-reads.ts'
 import type { Formation } from './formation.ts'
 import { Fitness } from './fitness.ts'
 import { FrameKind } from './frames.ts'
-import { RaftGroup, type GroupListener } from './group.ts'
+import { RaftGroup } from './group.ts'
 import { decodeGroupMessage } from './group-codec.ts'
 import { readGroupId } from './group-id.ts'
+import type { GroupListener } from './group-listener.ts'
 import type { GroupNode } from './group-node.ts'
 import { Healing } from './healing.ts'
 import { InSyncView } from './in-sync-view.ts'
@@ -39,6 +41,8 @@ export interface GroupSpec {
 const TICK_MS = 10
 /** Groups that may begin an election in one tick: thousands at once would drown the heartbeats. */
 const WOKEN_PER_TICK_MAX = 64
+/** Snapshots that are sent at a time: to whichever nodes, of whichever groups. */
+const INSTALLS_MAX = 2
 /** Largest frame: a message of one huge batch and its head. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024
 
@@ -49,6 +53,7 @@ export class MultiRaft implements GroupNode {
   readonly random: Random
   readonly timing: MultiRaftTiming
   readonly diskReads = new DiskReads()
+  readonly installs = new Limiter(INSTALLS_MAX)
   readonly calls: Calls
   readonly observer: GroupObserver | undefined
   readonly #env: AloneOptions['env']

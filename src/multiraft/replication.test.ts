@@ -213,6 +213,9 @@ test('a follower whose place went below the log start is installed, whether that
     await turn()
     if (shows === 'in') assert.ok(group.trace.includes('dirty'))
     group.group.pump()
+    // Whether there is a snapshot takes a look at the disk.
+    await turn()
+    group.group.pump()
     assert.deepEqual(takeSentTo(group, 2), ['install'])
   }
 })

@@ -1,14 +1,15 @@
 // A leader's sending side for one group: asks the core what each follower wants next, reads the bytes, keeps a bounded
 // window of them on the way. Live batches come from memory in the same turn; a follower that is behind is fed from disk.
 
-import type { LogId, NodeId, Offset } from '../base/brand.ts'
+import type { LogId, NodeId } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
-import type { SendPlan } from '../raft/events.ts'
+import type { InstallPlan, SendPlan } from '../raft/events.ts'
 import type { Raft } from '../raft/raft.ts'
 import type { StoredBytes, StoredLog } from '../storage/store.ts'
 import { StoreError } from '../storage/store.ts'
 import { encodeGroupMessage, type WireBatch } from './group-codec.ts'
 import type { GroupNode } from './group-node.ts'
+import { OutgoingInstalls } from './outgoing-installs.ts'
 
 /** Bytes of one message's batches; at least one batch goes, whatever its size. */
 const MESSAGE_BYTES_MAX = 1 << 20
@@ -21,6 +22,8 @@ interface Peer {
   reading: boolean
   inFlightBytes: number
   inFlight: { readonly upTo: Position; readonly bytes: number }[]
+  /** It asked for what its state machine must know of the records below the log start. */
+  snapshotAsked: boolean
 }
 
 export class Replication {
@@ -29,6 +32,7 @@ export class Replication {
   readonly #stored: StoredLog
   readonly #raft: Raft<WireBatch>
   readonly #again: () => void
+  readonly #installs: OutgoingInstalls
   readonly #peers = new Map<NodeId, Peer>()
   #closed = false
 
@@ -39,12 +43,15 @@ export class Replication {
     readonly raft: Raft<WireBatch>
     /** Has `pump` called again, in a later turn. */
     readonly again: () => void
+    readonly defer: (to: NodeId) => void
+    readonly snapshotWanted: () => boolean
   }) {
     this.#node = options.node
     this.#group = options.group
     this.#stored = options.stored
     this.#raft = options.raft
     this.#again = options.again
+    this.#installs = new OutgoingInstalls({ ...options, ready: options.again })
   }
 
   pump(): void {
@@ -70,19 +77,31 @@ export class Replication {
   /** What is on its way to the node is lost. */
   forget(node: NodeId): void {
     this.#peers.delete(node)
+    this.#installs.forget(node)
   }
 
   forgetAll(): void {
     this.#peers.clear()
+    this.#installs.forgetAll()
   }
 
   close(): void {
     this.#closed = true
-    this.#peers.clear()
+    this.forgetAll()
+  }
+
+  /** The follower lost its snapshot: it gets this replica's, and keeps its log. */
+  sendSnapshot(node: NodeId): void {
+    this.#peer(node).snapshotAsked = true
+    this.#again()
   }
 
   #pumpTo(node: NodeId): void {
     const peer = this.#peer(node)
+    if (peer.snapshotAsked) {
+      if (!this.#installs.send(node, this.#startPlan)) return
+      peer.snapshotAsked = false
+    }
     while (!peer.reading && peer.inFlightBytes < WINDOW_BYTES_MAX) {
       const plan = this.#next(node)
       if (plan === undefined) return
@@ -161,14 +180,10 @@ export class Replication {
     return true
   }
 
-  #sendInstall(node: NodeId, plan: Extract<SendPlan, { kind: 'install' }>): boolean {
-    const { logStart, epochs } = plan
-    const writer = this.#node.groupFrame()
-    const { term } = this.#raft.appendFields
-    encodeGroupMessage(writer, this.#group, { ...plan, term })
-    if (!this.#node.send(node, 'data', writer.finish())) return false
-    const epoch = epochs.at(-1)?.epoch
-    this.#raft.sent(node, { epoch: epoch ?? this.#raft.term, offset: logStart as Offset })
+  #sendInstall(node: NodeId, plan: InstallPlan): boolean {
+    if (!this.#installs.send(node, plan)) return false
+    const epoch = plan.epochs.at(-1)?.epoch ?? this.#raft.term
+    this.#raft.sent(node, { epoch, offset: plan.logStart })
     return true
   }
 
@@ -176,10 +191,14 @@ export class Replication {
     return this.#raft.nextFor(node, this.#stored.tombstonesRemovedBelow)
   }
 
+  get #startPlan(): InstallPlan {
+    return this.#raft.startPlan(this.#stored.tombstonesRemovedBelow)
+  }
+
   #peer(node: NodeId): Peer {
     let peer = this.#peers.get(node)
     if (peer === undefined) {
-      peer = { reading: false, inFlightBytes: 0, inFlight: [] }
+      peer = { reading: false, inFlightBytes: 0, inFlight: [], snapshotAsked: false }
       this.#peers.set(node, peer)
     }
     return peer

@@ -90,4 +90,10 @@ export type SendPlan =
       readonly below: Offset
       readonly probe: boolean
     }
-  | ({ readonly kind: 'install'; readonly keep: Position } & InstallPoint)
+  | InstallPlan
+
+export interface InstallPlan extends InstallPoint {
+  readonly kind: 'install'
+  /** A log that holds this position of the leader's stays. */
+  readonly keep: Position
+}

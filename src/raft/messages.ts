@@ -120,6 +120,19 @@ export interface InstallRequest {
   readonly keep: Position
   /** The leader's. What the follower gets has none of these tombstones, so they count as removed by the follower too. */
   readonly tombstonesRemovedBelow: Offset
+  /** What the state machine must know of what lies below the log start; undefined: nothing. */
+  readonly snapshot: SnapshotPart | undefined
+}
+
+/**
+ * A piece of a state machine's snapshot, taken at a committed position at or above the log start. The driver's affair: it
+ * gathers the pieces, and the core is given the install when the whole snapshot is durable.
+ */
+export interface SnapshotPart {
+  readonly at: Position
+  readonly totalBytes: number
+  /** Where the piece begins; it goes as far as the message. */
+  readonly from: number
 }
 
 /** Law R5: a suspect replica that durably holds `at` is whole again. */

@@ -8,13 +8,13 @@
 import { assert, unreachable } from '../base/assert.ts'
 import type { LeaderEpoch, NodeId, Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
-import type { Effects, RaftEvent, SendPlan } from './events.ts'
+import type { Effects, InstallPlan, RaftEvent, SendPlan } from './events.ts'
 import type { Leadership } from './leadership.ts'
 import type { BatchRef } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { Replica, type ReplicaOptions } from './replica.ts'
 import { type RaftRole, Roles } from './roles.ts'
-import { planFor } from './sending.ts'
+import { planFor, startOf } from './sending.ts'
 import type { RaftTiming } from './timing.ts'
 
 export type { RaftTiming } from './timing.ts'
@@ -105,6 +105,11 @@ export class Raft<B extends BatchRef = BatchRef> {
     const { log, commit } = this.#replica
     const { round } = leadership
     return planFor(follower, { log, commit, round, tombstonesRemovedBelow })
+  }
+
+  /** For a follower that has the log, and lacks what its state machine must know of what lies below the log start. */
+  startPlan(tombstonesRemovedBelow: Offset): InstallPlan {
+    return startOf({ log: this.#replica.log, tombstonesRemovedBelow })
   }
 
   /** The driver sent what `nextFor` planned just now, up to this position; nothing may have happened in between. */

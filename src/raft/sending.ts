@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.ts'
 import type { Offset } from '../base/brand.ts'
 import { comparePositions, type Position } from '../base/position.ts'
-import type { SendPlan } from './events.ts'
+import type { InstallPlan, SendPlan } from './events.ts'
 import type { LogView } from './log-view.ts'
 import type { BatchRef } from './messages.ts'
 import type { Progress } from './progress.ts'
@@ -75,14 +75,22 @@ function lacksTombstones<B extends BatchRef>(
   return next.offset < tombstonesRemovedBelow && begunBelow < tombstonesRemovedBelow
 }
 
-function install<B extends BatchRef>({ log, tombstonesRemovedBelow }: LeadersState<B>): SendPlan {
+function install<B extends BatchRef>(leader: LeadersState<B>): InstallPlan {
+  const plan = startOf(leader)
+  const { log, tombstonesRemovedBelow } = leader
+  if (tombstonesRemovedBelow <= log.logStart) return plan
+  return { ...plan, keep: log.before(tombstonesRemovedBelow) }
+}
+
+/** The leader's log start. A log that goes on from there stays as it is. */
+export function startOf<B extends BatchRef>({
+  log,
+  tombstonesRemovedBelow,
+}: Pick<LeadersState<B>, 'log' | 'tombstonesRemovedBelow'>): InstallPlan {
   const { logStart } = log
   const epochs = log.epochs.entries.filter(({ start }) => start <= logStart)
   const last = epochs.at(-1)
   assert(last !== undefined, 'a leader without an epoch')
-  const keep =
-    tombstonesRemovedBelow > logStart
-      ? log.before(tombstonesRemovedBelow)
-      : { epoch: last.epoch, offset: logStart }
+  const keep = { epoch: last.epoch, offset: logStart }
   return { kind: 'install', logStart, epochs, keep, tombstonesRemovedBelow }
 }

@@ -132,6 +132,7 @@ const INSTALL: InstallRequest = {
   epochs: [{ epoch: term(1), start: asOffset(0) }],
   keep: at(1, 8),
   tombstonesRemovedBelow: asOffset(8),
+  snapshot: undefined,
 }
 
 test('the follower says that it began anew only once that is durable, and its commit begins anew too', () => {

@@ -5,7 +5,8 @@ import type { LeaderEpoch, LogId, NodeId, Offset } from '../base/brand.ts'
 import type { EpochTable } from '../base/epoch-table.ts'
 import { comparePositions, type Position } from '../base/position.ts'
 import type { Host } from '../env/env.ts'
-import type { GroupListener, RaftGroup } from '../multiraft/group.ts'
+import type { RaftGroup } from '../multiraft/group.ts'
+import type { GroupListener } from '../multiraft/group-listener.ts'
 import type {
   ReadRequest,
   SegmentInfo,
@@ -74,6 +75,10 @@ export class RaftLog implements ReplicatedLog, GroupListener {
 
   get snapshots(): Snapshots {
     return this.#group.stored.snapshots
+  }
+
+  needSnapshot(): boolean {
+    return this.#group.needSnapshot()
   }
 
   segments(): readonly SegmentInfo[] {
@@ -189,6 +194,18 @@ export class RaftLog implements ReplicatedLog, GroupListener {
   onLogStart(logStart: Offset): void {
     if (this.#highWatermark < logStart) this.#highWatermark = logStart
     this.#observers.notify((observer) => observer.onLogStartChanged?.(logStart))
+  }
+
+  snapshotWanted(): boolean {
+    let wanted = false
+    this.#observers.notify((observer) => {
+      if (observer.snapshotWanted?.() === true) wanted = true
+    })
+    return wanted
+  }
+
+  onSnapshot(): void {
+    this.#observers.notify((observer) => observer.onSnapshot?.())
   }
 
   onCommitted(commit: Position): void {

@@ -61,6 +61,13 @@ export interface LogObserver {
    */
   beforeLogStart?(logStart: Offset): Promise<void> | undefined
   onLogStartChanged?(logStart: Offset): void
+  /**
+   * Leader only: another replica is to begin at the log start, and no snapshot that covers what lies below could be read.
+   * True: there will be one. False, or nobody answers: there is nothing to know.
+   */
+  snapshotWanted?(): boolean
+  /** A snapshot of the leader's is here now, durable (law R10); the log may not hold its position yet. */
+  onSnapshot?(): void
   onClosed?(): void
 }
 
@@ -78,6 +85,11 @@ export interface ReplicatedLog {
   readonly voters: readonly NodeId[]
   segments(): readonly SegmentInfo[]
   readonly snapshots: Snapshots
+  /**
+   * What must be known of the records below the log start can't be read here: the leader's snapshot is asked for until
+   * `onSnapshot`, and this replica does not lead meanwhile (law R5). False: there is no other replica.
+   */
+  needSnapshot(): boolean
 
   /**
    * Accepts one or more whole, validated v2 batches whose base offsets are relative to 0 and contiguous; stamps base offset

@@ -1,26 +1,24 @@
-// Snapshots of derived state beside a log: `<offset>-<epoch>.snapshot`, the newest two. They are caches: one that is
-// damaged, or that the log does not hold the position of, is as good as none.
+// Snapshots of derived state beside a log: `<offset>-<epoch>.snapshot`. One that the log does not hold the position of is as
+// good as none. Which stay: the newest two of the settled ones (no truncation takes them), and of the others the oldest and
+// the newest. So once a settled one was there at or above the log start, the oldest that the log holds is settled: it is no
+// newer than that one, or it is the one that took its place.
 //
 // Format: "CHSN", version u16, 0 u16, epoch i32, offset i64, body bytes u32, CRC-32C of the body u32, body.
 
+import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { asLeaderEpoch, asOffset, type Offset } from '../base/brand.ts'
-import type { Position } from '../base/position.ts'
+import { comparePositions, type Position } from '../base/position.ts'
 import { DiskError, type Disk } from '../env/disk.ts'
 import type { Logger } from '../env/env.ts'
 import { ByteReader, ByteWriter, FormatError } from './byte-io.ts'
 import { readFileIfThere, unlinkIfThere, writeFileWhole } from './files.ts'
 import { listIfThere } from './log-files.ts'
-import type { Snapshots, StoredLog } from './store.ts'
+import type { Snapshot, Snapshots, SnapshotSurvey, StoredLog } from './store.ts'
 
 const MAGIC = 0x4348534e
 const VERSION = 1
 const KEPT = 2
-
-interface Snapshot {
-  readonly at: Position
-  readonly bytes: Uint8Array
-}
 
 export class SnapshotFiles implements Snapshots {
   readonly #disk: Disk
@@ -30,6 +28,9 @@ export class SnapshotFiles implements Snapshots {
   readonly #ready: () => Promise<void>
   #last: Promise<boolean> = Promise.resolve(true)
   #waiting: Snapshot | undefined
+  #settled: Position | undefined
+  /** Adopted, and the log has not come there yet. */
+  #adopted: Position | undefined
 
   /** `ready` makes sure that the log's folder exists. */
   constructor(deps: {
@@ -59,16 +60,35 @@ export class SnapshotFiles implements Snapshots {
     return this.#last
   }
 
+  adopt(at: Position, bytes: Uint8Array): Promise<boolean> {
+    this.#last = this.#last.then(() => {
+      this.#adopted = at
+      return this.#write({ at, bytes })
+    })
+    return this.#last
+  }
+
+  settled(upTo: Position): void {
+    this.#settled = upTo
+  }
+
   async latest(upTo: Offset): Promise<Snapshot | undefined> {
-    await this.#last
-    for (const name of (await this.#names()).toReversed()) {
-      const at = parseName(name)
-      if (at === undefined || at.offset > upTo || !this.#holds(at)) continue
-      const bytes = await readFileIfThere(this.#disk, `${this.#directory}/${name}`)
-      const body = bytes === undefined ? undefined : decodeSnapshot(bytes, at)
-      if (body !== undefined) return { at, bytes: body }
+    const { held, read } = await this.survey()
+    for (const at of held.toReversed()) {
+      const found = at.offset > upTo ? undefined : await read(at)
+      if (found !== undefined) return found
     }
     return undefined
+  }
+
+  async survey(): Promise<SnapshotSurvey> {
+    await this.#last
+    const all = (await this.#names()).map(positionOf)
+    return {
+      held: all.filter((at) => this.#holds(at)),
+      ahead: all.filter((at) => this.#isAhead(at)),
+      read: (at) => this.#read(at),
+    }
   }
 
   /** Resolves when nothing is being written. */
@@ -78,6 +98,25 @@ export class SnapshotFiles implements Snapshots {
 
   #holds(at: Position): boolean {
     return this.#log.epochs.holds(at, this.#log.end.offset) && at.offset >= this.#log.logStart
+  }
+
+  #isAhead(at: Position): boolean {
+    return comparePositions(at, this.#log.end) > 0 && at.offset > this.#log.end.offset
+  }
+
+  async #read(at: Position): Promise<Snapshot | undefined> {
+    try {
+      const file = await readFileIfThere(this.#disk, `${this.#directory}/${nameOf(at)}`)
+      const bytes = file === undefined ? undefined : decodeSnapshot(file, at)
+      return bytes === undefined ? undefined : { at, bytes }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#logger.warn('a snapshot could not be read', {
+        directory: this.#directory,
+        why: error.code,
+      })
+      return undefined
+    }
   }
 
   async #write({ at, bytes }: Snapshot): Promise<boolean> {
@@ -96,14 +135,16 @@ export class SnapshotFiles implements Snapshots {
     }
   }
 
-  /** All but the newest of those that could still be given back. */
+  /** What a truncation left above the end goes too; an adopted one waits there for the log. */
   async #removeOld(): Promise<void> {
     const names = await this.#names()
-    const usable = names.filter((name) => {
-      const at = parseName(name)
-      return at !== undefined && this.#holds(at)
-    })
-    const kept = new Set(usable.slice(-KEPT))
+    const held = names.filter((name) => this.#holds(positionOf(name)))
+    const isSettled = (name: string): boolean =>
+      this.#settled !== undefined && comparePositions(positionOf(name), this.#settled) <= 0
+    const settled = held.filter(isSettled)
+    const others = held.filter((name) => !isSettled(name))
+    const kept = new Set([...settled.slice(-KEPT), ...others.slice(0, 1), ...others.slice(-1)])
+    if (this.#adopted !== undefined && this.#isAhead(this.#adopted)) kept.add(nameOf(this.#adopted))
     for (const name of names) {
       if (!kept.has(name)) await unlinkIfThere(this.#disk, `${this.#directory}/${name}`)
     }
@@ -155,9 +196,15 @@ function parseName(name: string): Position | undefined {
   return { offset: asOffset(Number(match[1])), epoch: asLeaderEpoch(Number(match[2])) }
 }
 
+/** Of a name that is one. */
+function positionOf(name: string): Position {
+  const at = parseName(name)
+  assert(at !== undefined, `a snapshot called ${name}`)
+  return at
+}
+
 function byPosition(a: string, b: string): number {
-  const left = parseName(a)
-  const right = parseName(b)
-  if (left === undefined || right === undefined) return 0
+  const left = positionOf(a)
+  const right = positionOf(b)
   return left.offset - right.offset || left.epoch - right.epoch
 }

@@ -168,7 +168,7 @@ export interface StoredLog {
   /** The segment list, oldest first, for retention, DescribeLogDirs and dumps. The last one is active. */
   segments(): readonly SegmentInfo[]
 
-  /** Opaque, recomputable state as of a position, kept beside the log (producer state): see `Snapshots`. */
+  /** State as of a position, opaque here, kept beside the log: see `Snapshots`. */
   readonly snapshots: Snapshots
 }
 
@@ -231,18 +231,39 @@ export interface SegmentInfo {
 }
 
 /**
- * A cache of state that could be recomputed from the log. A snapshot is tagged with the position it stands for and given
- * back only while the log holds that position, so that truncation and power cuts need no care (by log matching the
- * position names the whole prefix).
+ * State that was derived from the log, as of a position, so that it need not be derived again; and once the log start has
+ * moved, all that is left of what lay below. A snapshot counts only while the log holds its position: by log matching the
+ * position names the whole prefix, so that truncation and power cuts need no care.
  */
 export interface Snapshots {
   /**
-   * Queues a write in the background; keeps the newest few. Resolves to whether this one, or a later one in its place, is
-   * durable. Never rejects for want of space or a failing disk.
+   * Queues a write in the background; keeps the newest few, and of those that no truncation can take any more (`settled`)
+   * always one. Resolves to whether this one, or a later one in its place, is durable. Never rejects for want of space or a
+   * failing disk.
    */
   save(at: Position, bytes: Uint8Array): Promise<boolean>
-  /** The newest whose position the log holds and whose offset is ≤ `upTo`. */
-  latest(upTo: Offset): Promise<{ readonly at: Position; readonly bytes: Uint8Array } | undefined>
+  /** As `save`, of another replica's, for a position that this log does not hold yet: before an install (law R10). */
+  adopt(at: Position, bytes: Uint8Array): Promise<boolean>
+  /** Nothing up to there is ever truncated: it is committed. */
+  settled(upTo: Position): void
+  /** The newest whose position the log holds, from the log start on, and whose offset is ≤ `upTo`. */
+  latest(upTo: Offset): Promise<Snapshot | undefined>
+  /** What there is, and what there should be. */
+  survey(): Promise<SnapshotSurvey>
+}
+
+export interface Snapshot {
+  readonly at: Position
+  readonly bytes: Uint8Array
+}
+
+export interface SnapshotSurvey {
+  /** Positions that the log holds, from the log start on, ascending, with those that are damaged. */
+  readonly held: readonly Position[]
+  /** Above the log end: of an install that brought more than the log has yet. */
+  readonly ahead: readonly Position[]
+  /** Undefined where it is damaged, or gone. */
+  read(at: Position): Promise<Snapshot | undefined>
 }
 
 export type StoreErrorCode =

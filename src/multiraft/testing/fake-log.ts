@@ -27,6 +27,7 @@ import {
   type ReadRequest,
   type SegmentInfo,
   type SegmentRewriter,
+  type Snapshot,
   type Snapshots,
   StoreError,
   type StoredBytes,
@@ -201,8 +202,31 @@ export class FakeLog implements StoredLog {
     return otherwise('segments')
   }
 
+  /** Of the log, whatever position they are of; one that is taken over waits for `adopted`. */
+  readonly saved: Snapshot[] = []
+  /** Settles what is being taken over. */
+  adopted: ((durable: boolean) => void) | undefined
+
   get snapshots(): Snapshots {
-    return otherwise('snapshots')
+    const keep = (at: Position, bytes: Uint8Array): void => void this.saved.push({ at, bytes })
+    return {
+      save: (at, bytes) => Promise.resolve(keep(at, bytes)).then(() => true),
+      adopt: (at, bytes) =>
+        new Promise((resolve) => {
+          this.adopted = (durable) => {
+            if (durable) keep(at, bytes)
+            resolve(durable)
+          }
+        }),
+      settled: () => {},
+      latest: () => otherwise('latest snapshot'),
+      survey: () =>
+        Promise.resolve({
+          held: this.saved.map(({ at }) => at),
+          ahead: [],
+          read: (at) => Promise.resolve(this.saved.find((one) => one.at === at)),
+        }),
+    }
   }
 
   #add(batches: Uint8Array): void {

@@ -3,13 +3,15 @@
 
 import { assert } from '../../base/assert.ts'
 import { asLeaderEpoch, asNodeId, asOffset, type NodeId } from '../../base/brand.ts'
+import { Limiter } from '../../env/limiter.ts'
 import { Reader } from '../../protocol/reader.ts'
 import { Writer } from '../../protocol/writer.ts'
 import type { AppendAck, AppendRequest, Message } from '../../raft/messages.ts'
 import { DiskReads } from '../disk-reads.ts'
 import { FrameKind } from '../frames.ts'
-import { type GroupListener, RaftGroup } from '../group.ts'
+import { RaftGroup } from '../group.ts'
 import { decodeGroupMessage, encodeGroupMessage, type WireBatch } from '../group-codec.ts'
+import type { GroupListener } from '../group-listener.ts'
 import type { GroupNode } from '../group-node.ts'
 import { DEFAULT_TIMING } from '../options.ts'
 import type { Lane } from '../transport/transport.ts'
@@ -188,12 +190,20 @@ export class LoneGroup {
     return this.group.append(oneRecord(-1, 0, payloadBytes), undefined)
   }
 
+  /** What the listener says when a follower needs a snapshot that is not there. */
+  snapshotComes = false
+
   #listener(group: RaftGroup, tell: (what: string) => void): GroupListener {
     return {
       onAppended: (_, baseOffset) => tell(`appended ${baseOffset}`),
       onTruncated: (to) => tell(`truncated to ${show(to)}`),
       beforeLogStart: () => this.keeps,
       onLogStart: (logStart) => tell(`log start ${logStart}`),
+      snapshotWanted: () => {
+        tell('snapshot wanted')
+        return this.snapshotComes
+      },
+      onSnapshot: () => tell('snapshot'),
       onCommitted: (commit) => tell(`committed ${show(commit)}`),
       onAcknowledged: () => tell('acknowledged'),
       onRole: () => tell(`${group.raft.role} in ${group.raft.term}`),
@@ -211,6 +221,7 @@ export class LoneGroup {
       random: { float: () => 0.5, below: () => 0, bytes: (count) => new Uint8Array(count) },
       timing: DEFAULT_TIMING,
       diskReads: new DiskReads(),
+      installs: new Limiter(1),
       observer: { stepped: () => {}, closed: () => tell('closed') },
       isUp: (node) => node === 1 || this.up.has(node),
       groupFrame: () => {

@@ -80,6 +80,8 @@ export class SimMember {
           onAcknowledged: () => {},
           beforeLogStart: () => undefined,
           onLogStart: () => {},
+          snapshotWanted: () => false,
+          onSnapshot: () => {},
           onRole: () => {},
           onCommitted: (commit) => this.commits.push(commit),
         }),

@@ -396,7 +396,7 @@ export class Cluster {
     const { term } = core
     if (plan.kind === 'install') {
       const { logStart, epochs } = plan
-      this.#post(node, to, { ...plan, term })
+      this.#post(node, to, { ...plan, term, snapshot: undefined })
       core.sent(to, { epoch: epochs.at(-1)!.epoch, offset: logStart })
       return true
     }

@@ -173,6 +173,11 @@ export class ReplicatedLogDouble implements ReplicatedLog {
     return this.#log.snapshots
   }
 
+  /** It is the only replica. */
+  needSnapshot(): boolean {
+    return false
+  }
+
   segments(): readonly SegmentInfo[] {
     return this.#log.segments()
   }

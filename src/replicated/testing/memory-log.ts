@@ -66,7 +66,6 @@ export class MemoryLog {
     this.#batches = this.#batches.filter(({ summary }) => summary.baseOffset < to.offset)
     this.epochs.truncate(to)
     this.end = { epoch: this.epochs.last, offset: to.offset }
-    this.#snapshots = this.#snapshots.filter(({ at }) => this.#holds(at))
   }
 
   install(to: InstallPoint): void {
@@ -74,7 +73,6 @@ export class MemoryLog {
     for (const entry of to.epochs) this.epochs.add(entry)
     this.logStart = to.logStart
     this.end = { epoch: this.epochs.last, offset: to.logStart }
-    this.#snapshots = this.#snapshots.filter(({ at }) => this.#holds(at))
   }
 
   /** The same log, which changes by itself from now on. */
@@ -143,6 +141,16 @@ export class MemoryLog {
     latest: (upTo) => {
       const usable = this.#snapshots.filter(({ at }) => at.offset <= upTo && this.#holds(at))
       return Promise.resolve(usable.at(-1))
+    },
+    adopt: (at, bytes) => this.snapshots.save(at, bytes),
+    settled: () => {},
+    survey: () => {
+      const all = this.#snapshots.map(({ at }) => at)
+      return Promise.resolve({
+        held: all.filter((at) => this.#holds(at)),
+        ahead: all.filter((at) => at.offset > this.end.offset && at.epoch >= this.end.epoch),
+        read: (at) => Promise.resolve(this.#snapshots.find((one) => one.at === at)),
+      })
     },
   }
 }
