@@ -225,18 +225,20 @@ export class GroupShard implements GroupWorld {
     return error
   }
 
-  async #commitOffsets(group: ClassicGroup, offsets: readonly NewOffset[]): Promise<ErrorCode> {
+  #commitOffsets(group: ClassicGroup, offsets: readonly NewOffset[]): Promise<ErrorCode> {
     const records = offsets.map((offset): OffsetRecord => ({
       type: 'offset',
       group: group.groupId,
       ...offset,
     }))
     const done = group.pendingOffsets.add(records)
-    const { settled } = this.#append(records)
-    const error = await settled
-    done()
-    this.released(group)
-    return error
+    const { settled, ended } = this.#append(records)
+    // Not when the client stops to wait: a commit that comes late must find its group, and a deletion must cover it.
+    void ended.then(() => {
+      done()
+      this.released(group)
+    })
+    return settled
   }
 
   /** Deletes a group that has no members, with all its offsets. */
@@ -317,21 +319,22 @@ export class GroupShard implements GroupWorld {
 
   #append(records: readonly (OffsetRecord | GroupMetadataRecord)[]): {
     readonly accepted: boolean
+    /** What the client is told, within `offsets.commit.timeout.ms`. */
     readonly settled: Promise<ErrorCode>
+    /** Resolves when the records are applied, or this node no longer knows whether they will be. */
+    readonly ended: Promise<void>
   } {
     const timestampMs = this.clock.nowMs()
     const encoded = records.map((record) => ({ ...encodeGroupRecord(record), timestampMs }))
     const batch = buildBatch(encoded)
     if (batch.length > BATCH_BYTES_MAX) {
-      return { accepted: false, settled: Promise.resolve(ErrorCode.UNKNOWN_SERVER_ERROR) }
+      return refused(ErrorCode.UNKNOWN_SERVER_ERROR)
     }
     const result = this.#applied.propose(records, batch)
-    if (result.kind === 'rejected') {
-      return { accepted: false, settled: Promise.resolve(rejectionErrorCode(result.reason)) }
-    }
+    if (result.kind === 'rejected') return refused(rejectionErrorCode(result.reason))
     const timeoutMs = this.configs()['offsets.commit.timeout.ms']
     const settled = this.#deadlines.within(result.committed, timeoutMs).then(outcomeErrorCode)
-    return { accepted: true, settled }
+    return { accepted: true, settled, ended: result.committed.then(() => undefined) }
   }
 
   /** False when not all were accepted: what is left is found again by the next clean-up. */
@@ -458,6 +461,10 @@ function checkCommit(group: ClassicGroup, claim: CommitClaim): ErrorCode {
   if (error !== ErrorCode.NONE) return error
   if (generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION
   return group.is('CompletingRebalance') ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE
+}
+
+function refused(errorCode: ErrorCode) {
+  return { accepted: false, settled: Promise.resolve(errorCode), ended: Promise.resolve() }
 }
 
 /** As Kafka translates them for groups (CoordinatorOperationExceptionHelper): clients look for the coordinator again. */
