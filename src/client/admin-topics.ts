@@ -59,6 +59,7 @@ export async function createTopic(
   options: { readonly validateOnly?: boolean } = {},
 ): Promise<CreatedTopic> {
   const { name, partitions = -1, replicationFactor = -1, configs = {} } = topic
+  const replaced = cluster.replacingTopic(name)
   const answer = await atController(cluster, false, async (connection) => {
     const response = await connection.request(createTopics, () => ({
       topics: [
@@ -76,6 +77,7 @@ export async function createTopic(
     return checked(response.topics[0], `create topic ${name}`)
   })
   const { topicId, numPartitions } = answer
+  if (options.validateOnly !== true) replaced(topicId)
   return { name, topicId, partitions: numPartitions, replicationFactor: answer.replicationFactor }
 }
 
@@ -95,6 +97,7 @@ export async function growTopic(cluster: Cluster, name: string, count: number): 
 const DELETE_STATES_SINCE = 6
 
 export async function deleteTopic(cluster: Cluster, name: string): Promise<void> {
+  const replaced = cluster.replacingTopic(name)
   await atController(cluster, false, async (connection) => {
     const response = await connection.request(deleteTopics, (version) => ({
       ...(version < DELETE_STATES_SINCE
@@ -104,6 +107,7 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
     }))
     return checked(response.responses[0], `delete topic ${name}`)
   })
+  replaced()
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Brand } from '../base/brand.ts'
 import type { NetAddress } from '../env/network.ts'
 import { metadata } from '../protocol/messages/metadata.ts'
 import type { ResponseOf } from '../protocol/message.ts'
+import { Incarnations } from './incarnations.ts'
 import type { ClientEnv } from './client-env.ts'
 import { ClientError, RequestError, throwIfError } from './client-error.ts'
 import {
@@ -67,6 +68,7 @@ export class Cluster {
   readonly #nodes = new Map<number, NodeInfo>()
   readonly #topics = new Map<string, TopicInfo>()
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
+  readonly #incarnations = new Incarnations()
   readonly #refreshes = new Map<string, Promise<ClusterInfo>>()
   #nextLane = 1
   #controllerId = -1
@@ -94,6 +96,19 @@ export class Cluster {
     const info = this.#topics.get(topic)?.partitions[partition]
     const node = info === undefined ? undefined : this.#nodes.get(info.leader)
     return info === undefined || node === undefined ? undefined : { node, epoch: info.leaderEpoch }
+  }
+
+  /**
+   * Before a topic is deleted, or created. Call what it returns once that has succeeded, with the id of what was created: what
+   * was known under the name before is gone for good, whatever a node that is behind may still say.
+   */
+  replacingTopic(name: string): (created?: string) => void {
+    const replaced = this.#incarnations.replacing(name, this.#topics.get(name)?.topicId)
+    return (created) => {
+      replaced(created)
+      const known = this.#topics.get(name)
+      if (known !== undefined && this.#incarnations.isGone(known.topicId)) this.#topics.delete(name)
+    }
   }
 
   /** A produce or fetch answer named a new leader (KIP-951): taken over if it is newer. */
@@ -255,7 +270,8 @@ export class Cluster {
     const topics = answer.topics.map(topicInfo)
     if (asked === 'all') this.#topics.clear()
     for (const topic of topics) {
-      if (topic.errorCode === 0) this.#topics.set(topic.name, this.#newer(topic))
+      const there = topic.errorCode === 0 && !this.#incarnations.isGone(topic.topicId)
+      if (there) this.#topics.set(topic.name, this.#newer(topic))
       else this.#topics.delete(topic.name)
     }
     return { clusterId: answer.clusterId, controllerId: answer.controllerId, nodes, topics }

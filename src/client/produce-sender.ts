@@ -4,6 +4,7 @@
 import { errorName, type ErrorName } from '../protocol/error-codes.ts'
 import { produce } from '../protocol/messages/produce.ts'
 import type { ResponseOf } from '../protocol/message.ts'
+import { ZERO_UUID } from '../protocol/schema.ts'
 import type { Cluster, NodeInfo } from './cluster.ts'
 import { isTransient, RequestError } from './client-error.ts'
 import type { ProduceBatch } from './produce-batch.ts'
@@ -24,8 +25,8 @@ export type Outcome =
 type Settle = (batch: ProduceBatch, outcome: Outcome) => void
 type PartitionAnswer = ResponseOf<typeof produce>['responses'][number]['partitionResponses'][number]
 
-/** Later versions name topics by id only. */
-const PRODUCE_VERSION_MAX = 12
+/** Since it, topics are named by id (KIP-516): a node that has not heard yet that one was deleted and created anew refuses. */
+const TOPIC_IDS_SINCE = 13
 /** The broker's own timeout comes first, and with it a definite answer. */
 const ANSWER_GRACE_MS = 2000
 /** Bytes on their way to all nodes. */
@@ -100,13 +101,14 @@ export class ProduceSender {
 
   async #request(node: NodeInfo, batches: readonly ProduceBatch[], settle: Settle): Promise<void> {
     const connection = await this.#cluster.connectionTo(node)
+    const ids = this.#topicIds(batches)
     const body = (): Parameters<typeof produce.request.encode>[0] => ({
       acks: this.#options.acks === 'all' ? -1 : this.#options.acks,
       timeoutMs: this.#options.requestTimeoutMs,
-      topicData: topicData(batches),
+      topicData: topicData(batches, ids),
     })
     const limits = {
-      versionMax: PRODUCE_VERSION_MAX,
+      versionMax: [...ids.values()].includes(ZERO_UUID) ? TOPIC_IDS_SINCE - 1 : TOPIC_IDS_SINCE,
       timeoutMs: this.#options.requestTimeoutMs + ANSWER_GRACE_MS,
     }
     if (this.#options.acks === 0) {
@@ -116,16 +118,25 @@ export class ProduceSender {
       return
     }
     const answer = await connection.request(produce, body, limits)
-    this.#learnLeaders(answer)
+    const names = new Map([...ids].map(([name, id]) => [id, name]))
     const answers = new Map<string, PartitionAnswer>()
     for (const topic of answer.responses) {
+      const name = topic.topicId === ZERO_UUID ? topic.name : (names.get(topic.topicId) ?? '')
+      this.#learnLeaders(name, topic.partitionResponses, answer.nodeEndpoints)
       for (const partition of topic.partitionResponses) {
-        answers.set(`${topic.name} ${partition.index}`, partition)
+        answers.set(`${name} ${partition.index}`, partition)
       }
     }
     for (const batch of batches) {
       settle(batch, outcomeOf(batch, answers.get(`${batch.topic} ${batch.partition}`)))
     }
+  }
+
+  /** By name; zero where it is not known. */
+  #topicIds(batches: readonly ProduceBatch[]): ReadonlyMap<string, string> {
+    return new Map(
+      batches.map(({ topic }) => [topic, this.#cluster.topic(topic)?.topicId ?? ZERO_UUID]),
+    )
   }
 
   #failed(batches: readonly ProduceBatch[], error: unknown, settle: Settle): void {
@@ -141,22 +152,31 @@ export class ProduceSender {
     }
   }
 
-  #learnLeaders(answer: ResponseOf<typeof produce>): void {
-    for (const topic of answer.responses) {
-      for (const { index, currentLeader } of topic.partitionResponses) {
-        const endpoint = answer.nodeEndpoints.find((node) => node.nodeId === currentLeader.leaderId)
-        if (endpoint === undefined) continue
-        const { nodeId, host, port, rack } = endpoint
-        const node = { id: nodeId, host, port, rack }
-        this.#cluster.learnLeader(topic.name, index, { node, epoch: currentLeader.leaderEpoch })
-      }
+  #learnLeaders(
+    topic: string,
+    partitions: readonly PartitionAnswer[],
+    nodes: ResponseOf<typeof produce>['nodeEndpoints'],
+  ): void {
+    for (const { index, currentLeader } of partitions) {
+      const endpoint = nodes.find((node) => node.nodeId === currentLeader.leaderId)
+      if (endpoint === undefined) continue
+      const { nodeId, host, port, rack } = endpoint
+      const node = { id: nodeId, host, port, rack }
+      this.#cluster.learnLeader(topic, index, { node, epoch: currentLeader.leaderEpoch })
     }
   }
 }
 
+interface TopicData {
+  readonly name: string
+  readonly topicId: string
+  readonly partitionData: { readonly index: number; readonly records: Uint8Array }[]
+}
+
 function topicData(
   batches: readonly ProduceBatch[],
-): { name: string; partitionData: { index: number; records: Uint8Array }[] }[] {
+  ids: ReadonlyMap<string, string>,
+): TopicData[] {
   const topics = new Map<string, { index: number; records: Uint8Array }[]>()
   for (const batch of batches) {
     const partition = { index: batch.partition, records: batch.sealedBytes }
@@ -164,7 +184,11 @@ function topicData(
     if (list === undefined) topics.set(batch.topic, [partition])
     else list.push(partition)
   }
-  return [...topics].map(([name, partitionData]) => ({ name, partitionData }))
+  return [...topics].map(([name, partitionData]) => ({
+    name,
+    topicId: ids.get(name) ?? ZERO_UUID,
+    partitionData,
+  }))
 }
 
 function outcomeOf(batch: ProduceBatch, answer: PartitionAnswer | undefined): Outcome {
