@@ -9,6 +9,7 @@ import * as header from '../records/batch-header.ts'
 import { recordsOf } from '../records/read.ts'
 import { stampBatches } from '../records/batch-header.ts'
 import { ReplicatedLogDouble } from '../replicated/testing/double.ts'
+import { StoreError } from '../storage/store.ts'
 import type { FetchAnswer, FetchRequest } from './fetch.ts'
 import type { Partition } from './partition.ts'
 import type { ProduceAccepted } from './produce.ts'
@@ -255,6 +256,36 @@ test('without a usable snapshot the whole log is replayed', async () => {
   assert.deepEqual(logger.lines, ['a damaged producer snapshot was passed over'])
   assert.equal(produced(restarted, batchOf(['a'], producer(6))).baseOffset, 6)
   assert.equal(produced(restarted, batchOf(['b'], producer(7))).baseOffset, 7)
+})
+
+test('producer state is rebuilt once what was damaged can be read again', async () => {
+  const { log, partition } = fixture()
+  await produced(partition, batchOf(['a'], producer(0))).completed
+  partition.close()
+  const { partition: again, clock } = fixture({ log })
+  const { read } = log
+  log.read = () => {
+    throw new StoreError('corrupt', 'a flipped bit')
+  }
+  await again.producers.settled()
+  clock.ms += 2_000
+  await again.producers.settled()
+  assert.equal(refusal(again, batchOf(['a'], producer(0))), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  log.read = read
+  clock.ms += 2_000
+  await again.producers.settled()
+  assert.equal(produced(again, batchOf(['a'], producer(0))).baseOffset, 0)
+})
+
+test('producers are not forgotten because the clock was put forward', async () => {
+  const { log, clock, partition } = fixture()
+  await produced(partition, batchOf(['a'], producer(0))).completed
+  clock.jumpedMs = 10_000
+  partition.producers.expire(5_000)
+  assert.equal(produced(partition, batchOf(['a'], producer(0))).baseOffset, 0)
+  clock.ms += 10_000
+  partition.producers.expire(5_000)
+  assert.equal(produced(partition, batchOf(['a'], producer(0))).baseOffset, log.highWatermark)
 })
 
 test('a retry is known after its records were deleted and the node restarted', async () => {

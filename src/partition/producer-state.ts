@@ -35,7 +35,7 @@ export interface ProducerEntry {
   producerEpoch: number
   /** Of `producerEpoch`, oldest first, at most `BATCHES_PER_PRODUCER`. Empty after a marker of a new epoch. */
   batches: ProducedBatch[]
-  /** Wall clock of this node when the last batch arrived here; what expiry goes by. */
+  /** Milliseconds since 1970, on this node, when the last batch arrived here; what expiry goes by. */
   lastSeenMs: number
 }
 

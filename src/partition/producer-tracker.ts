@@ -22,6 +22,8 @@ const RESTING_SNAPSHOT_BYTES = 1024 * 1024
 /** At close, less than this is not worth a file. */
 const CLOSE_SNAPSHOT_BYTES = 256 * 1024
 const REPLAY_READ_BYTES = 4 * 1024 * 1024
+/** A rebuild that failed is tried again when somebody needs it, but no sooner. */
+const REBUILD_RETRY_MS = 1_000
 
 export class ProducerTracker {
   readonly state = new ProducerState()
@@ -29,12 +31,16 @@ export class ProducerTracker {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #rebuilds: Limiter
+  /** What the monotonic clock lacked to the time of day when the tracker began: expiry must not go by a clock that jumps. */
+  readonly #beganMs: number
   /** The state covers the log up to here, exclusive. Equals the log end when in step. */
   #next: Offset = asOffset(0)
   #inStep = false
   #closed = false
   /** A snapshot of what lies below is durable, and never truncated. */
   #keptTo: Offset = asOffset(0)
+  /** By the monotonic clock: when the last rebuild failed. */
+  #failedAtMs: number | undefined
   /** Called back when the commit has moved, the log was truncated, or the tracker closes. */
   #waiting: (() => void)[] = []
   /** Counts rebuilds, so that one that was overtaken by a truncation stops. */
@@ -56,6 +62,7 @@ export class ProducerTracker {
     this.#clock = options.clock
     this.#logger = options.logger
     this.#rebuilds = options.rebuilds
+    this.#beganMs = options.clock.nowMs() - options.clock.monotonicMs()
     this.#startRebuild()
   }
 
@@ -64,8 +71,10 @@ export class ProducerTracker {
     return this.#inStep
   }
 
-  /** Resolves when no rebuild is under way. */
+  /** Resolves when no rebuild is under way. One that failed is tried again: what was damaged may be healed by now (law R5). */
   async settled(): Promise<void> {
+    const failedAtMs = this.#failedAtMs ?? Infinity
+    if (this.#clock.monotonicMs() - failedAtMs >= REBUILD_RETRY_MS) this.#startRebuild()
     for (let seen = -1; seen !== this.#rebuild;) {
       seen = this.#rebuild
       await this.#rebuilding
@@ -75,7 +84,7 @@ export class ProducerTracker {
   onAppended(batches: Uint8Array): void {
     // A rebuild reads up to the log end, so what arrives meanwhile is found there.
     if (!this.#inStep) return
-    const nowMs = this.#clock.nowMs()
+    const nowMs = this.#nowMs()
     eachBatch(batches, (at) => {
       this.state.observe(batches, at, nowMs)
       this.#batchesSinceSnapshot++
@@ -108,7 +117,7 @@ export class ProducerTracker {
   }
 
   expire(expirationMs: number): void {
-    this.state.expire(this.#clock.nowMs(), expirationMs)
+    this.state.expire(this.#nowMs(), expirationMs)
   }
 
   /**
@@ -191,9 +200,15 @@ export class ProducerTracker {
     return this.#log.snapshots.save(at, encodeProducerSnapshot(this.state))
   }
 
+  /** Milliseconds since 1970, but for how far the clock was put forward or back meanwhile. */
+  #nowMs(): number {
+    return this.#beganMs + this.#clock.monotonicMs()
+  }
+
   #startRebuild(): void {
     if (this.#closed) return
     this.#inStep = false
+    this.#failedAtMs = undefined
     const rebuild = ++this.#rebuild
     if (this.#keptTo > this.#log.logEnd.offset) this.#keptTo = asOffset(0)
     this.#wake()
@@ -205,7 +220,8 @@ export class ProducerTracker {
     }
     this.#rebuilding = this.#replayInTurn(rebuild).catch((error: unknown) => {
       if (rebuild !== this.#rebuild) return
-      // The log stays readable; only idempotent produce is refused until the next truncation or restart.
+      // The log stays readable; only idempotent produce is refused until a rebuild succeeds.
+      this.#failedAtMs = this.#clock.monotonicMs()
       this.#logger.error('producer state could not be rebuilt from the log', {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
@@ -254,7 +270,7 @@ export class ProducerTracker {
     if (rebuild !== this.#rebuild) return from
     if (read === undefined) return asOffset(Math.max(from, this.#log.logStart))
     assert(read.next > from, `a read from ${from} below ${below} returned nothing`)
-    const nowMs = this.#clock.nowMs()
+    const nowMs = this.#nowMs()
     for (const bytes of read.chunks) {
       eachBatch(bytes, (at) => {
         this.state.observe(bytes, at, nowMs)

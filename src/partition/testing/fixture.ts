@@ -12,8 +12,10 @@ export const NOW_MS = 1_700_000_000_000
 
 export class TestClock {
   ms = NOW_MS
+  /** How far the time of day was put forward. */
+  jumpedMs = 0
   nowMs(): number {
-    return this.ms
+    return this.ms + this.jumpedMs
   }
   monotonicMs(): number {
     return this.ms
