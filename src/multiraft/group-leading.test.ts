@@ -88,6 +88,10 @@ test('when a follower last held everything: now, when it last did, or not known'
   group.write()
   assert.equal(group.group.caughtUpMs(two), group.nowMs - 500)
   assert.equal(group.group.caughtUpMs(asNodeId(9)), undefined)
+  group.group.pump()
+  group.ack(2)
+  group.up.delete(2)
+  assert.equal(group.group.caughtUpMs(two), undefined)
 })
 
 test('only a follower that has answered since it could be reached can take over, and one that is not suspect', () => {

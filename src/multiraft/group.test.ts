@@ -226,6 +226,28 @@ test('R5: a damaged replica is healed; until then it does not campaign, and ackn
   assert.deepEqual(group.takeKinds(), ['pre-vote to 2', 'pre-vote to 3'])
 })
 
+test('R5: damage that was found as the log was opened counts from the start', () => {
+  const group = new LoneGroup({ damage: [3, 4] })
+  assert.ok(group.trace.includes('heal'))
+  group.tick()
+  assert.deepEqual(group.takeSent(), [])
+  group.append()
+  group.sync()
+  const [ack] = group.takeSent()
+  assert.ok(ack?.message.kind === 'ack')
+  assert.deepEqual(ack.message.durable, at(1, 3))
+})
+
+test('R5: a sole voter has nobody to heal from: it leads and commits with what it has', () => {
+  const group = new LoneGroup({ voters: 1, up: [], damage: [3, 4] })
+  group.sync()
+  assert.equal(group.raft.role, 'leader')
+  group.log.damaged(2, 4)
+  group.write()
+  group.sync()
+  assert.deepEqual(group.raft.commit, at(2, 7))
+})
+
 test('R5: a leader that was healed may have read nothing for its followers meanwhile: they are served at once', () => {
   const group = new LoneGroup().established()
   group.log.damaged(3, 4)

@@ -93,6 +93,8 @@ export class RaftGroup {
 
   /** Begins to take part. Separate, so that its owner knows it before the first callback. */
   start(): void {
+    // Found as the log was opened, when nobody listened.
+    if (this.stored.damage !== undefined) this.#damaged()
     for (const { nodeId } of this.voters) if (this.#node.isUp(nodeId)) this.peerUp(nodeId)
     if (this.voters.length === 1) this.tick()
     this.#node.deadlineMoved(this)
@@ -340,8 +342,8 @@ export class RaftGroup {
   }
 
   #onDurable(): void {
-    const { durableHardState } = this.stored
-    const log = soundEnd(this.stored)
+    const { durable, durableHardState } = this.stored
+    const log = this.#isDamaged ? soundEnd(this.stored) : durable
     const hardState = { ...durableHardState, term: durableHardState.term as LeaderEpoch }
     this.#step({
       kind: 'durable',
@@ -440,6 +442,11 @@ export class RaftGroup {
     this.#logStartWaiters.reached(this.#raft.logStartOnMajority(this.#durableLogStart))
   }
 
+  /** Law R5. A sole voter has nobody to heal from: it goes on with what it has. */
+  get #isDamaged(): boolean {
+    return this.stored.damage !== undefined && this.voters.length > 1
+  }
+
   #damaged(): void {
     if (this.#closed) return
     this.#fitness()
@@ -448,7 +455,7 @@ export class RaftGroup {
   }
 
   #fitness(): void {
-    const whole = this.stored.damage === undefined && !this.#needsSnapshot
+    const whole = !this.#isDamaged && !this.#needsSnapshot
     this.#step({ kind: 'fitness', fit: this.#nodeFit && whole })
   }
 

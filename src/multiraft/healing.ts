@@ -24,7 +24,7 @@ const HEALING_MAX = 2
 
 export interface HealingOptions {
   readonly env: Pick<Env, 'timers'> & { readonly log?: Logger }
-  readonly calls: Calls
+  readonly calls: Pick<Calls, 'call' | 'handle'>
   readonly groupOf: (id: LogId) => RaftGroup | undefined
   /** A leader whose bytes are damaged hands over to a follower that can take it, if there is one. */
   readonly handOver: (group: RaftGroup) => void
@@ -51,16 +51,18 @@ export class Healing {
     options.calls.handle(CallMethod.SNAPSHOT, (from, body) => this.#serveSnapshot(from, body))
   }
 
-  /** The replica has damage: it is healed, however long that takes. Idempotent. */
+  /** The replica has damage: it is healed, however long that takes, where there are others. Idempotent. */
   heal(group: RaftGroup): void {
     if (this.#closed || this.#sick.has(group)) return
+    const { id, stored, voters } = group
+    const { log } = this.#options.env
+    const range = { log: id, from: stored.damage?.from, to: stored.damage?.to }
+    if (voters.length === 1) {
+      log?.error('bytes of the only replica are damaged', range)
+      return
+    }
     this.#sick.add(group)
-    const { id, stored } = group
-    this.#options.env.log?.error('bytes of a replica are damaged and will be fetched again', {
-      log: id,
-      from: stored.damage?.from,
-      to: stored.damage?.to,
-    })
+    log?.error('bytes of a replica are damaged and will be fetched again', range)
     void this.#healAll(group)
   }
 
@@ -81,13 +83,15 @@ export class Healing {
         await this.#pause(RETRY_MS)
       }
     }
-    if (!this.#sick.delete(group)) return
+    const isWhole = this.#isSick(group)
+    this.#sick.delete(group)
+    if (!isWhole) return
     this.#options.env.log?.info('a damaged replica is whole again', { log: group.id })
     group.healed()
   }
 
   #isSick(group: RaftGroup): boolean {
-    return !this.#closed && this.#sick.has(group) && this.#options.groupOf(group.id) === group
+    return this.#sick.has(group) && this.#options.groupOf(group.id) === group
   }
 
   #limited<T>(run: () => Promise<T>): Promise<T> {
@@ -125,7 +129,7 @@ export class Healing {
     } catch (error) {
       this.#options.env.log?.warn('a damaged replica could not be healed yet', {
         log: group.id,
-        error: error instanceof Error ? error.message : String(error),
+        error: String(error),
       })
       return false
     }
@@ -157,7 +161,7 @@ export class Healing {
     const group = this.#options.groupOf(id)
     if (group === undefined || group.raft.role !== 'leader') return NOTHING
     const { stored } = group
-    if (from < stored.logStart || to > stored.end.offset) return NOTHING
+    if (to > stored.end.offset) return NOTHING
     try {
       const { chunks } = await stored.read({ from, below: to, maxBytes: ANSWER_BYTES_MAX })
       return Buffer.concat(chunks)

@@ -56,6 +56,8 @@ export interface FakeLogOptions {
   readonly end?: number
   readonly logStart?: number
   readonly suspect?: boolean
+  /** Found before anybody listens. */
+  readonly damage?: readonly [from: number, to: number]
 }
 
 export class FakeLog implements StoredLog {
@@ -72,6 +74,8 @@ export class FakeLog implements StoredLog {
   durableHardState: HardState
   memoryStart: Offset
   damage: Damage | undefined
+  /** So many repairs find the log changed meanwhile. */
+  changesOnRepair = 0
   /** The next appends fail with it. */
   failure: Error | undefined
   /** Reads below `memoryStart` that wait for the test. */
@@ -82,7 +86,7 @@ export class FakeLog implements StoredLog {
   #onDamage: (damage: Damage) => void = () => {}
 
   constructor(
-    { end = 6, logStart = 0, suspect = false }: FakeLogOptions,
+    { end = 6, logStart = 0, suspect = false, damage }: FakeLogOptions,
     tell: (what: string) => void,
   ) {
     this.#tell = tell
@@ -94,6 +98,7 @@ export class FakeLog implements StoredLog {
     this.durable = this.end
     this.hardState = { term: 1, votedFor: undefined, suspect }
     this.durableHardState = this.hardState
+    if (damage !== undefined) this.damaged(...damage)
   }
 
   /** What was accepted is durable, term and vote too. */
@@ -186,8 +191,18 @@ export class FakeLog implements StoredLog {
     return new Promise((resolve, reject) => this.reads.push({ request, resolve, reject }))
   }
 
-  repair(): Promise<Offset> {
-    return otherwise('repair')
+  repair(batches: Uint8Array, summary: readonly BatchSummary[]): Promise<Offset> {
+    const { damage } = this
+    const [first] = summary
+    assert(damage !== undefined && first !== undefined && batches.length > 0, 'damage, and batches')
+    const next = asOffset(summary.at(-1)!.lastOffset + 1)
+    this.#tell(`repair ${first.baseOffset} to ${next}`)
+    if (this.changesOnRepair > 0) {
+      this.changesOnRepair--
+      return Promise.resolve(damage.from)
+    }
+    if (next === damage.to) this.damage = undefined
+    return Promise.resolve(next)
   }
 
   seekTimestamp(): Promise<Offset | undefined> {
