@@ -6,8 +6,9 @@ import { asNodeId, asOffset } from '../base/brand.ts'
 import type { Logger, Timers } from '../env/env.ts'
 import { Writer } from '../protocol/writer.ts'
 import { StoreError } from '../storage/store.ts'
-import type { CallHandler } from './calls.ts'
+import { CallError, type CallHandler } from './calls.ts'
 import { Healing } from './healing.ts'
+import { CallMethod } from './methods.ts'
 import { at, oneRecord } from './testing/fake-log.ts'
 import { LoneGroup } from './testing/lone-group.ts'
 
@@ -25,10 +26,11 @@ class Ward {
   /** `from to` of what was asked, and whom. */
   readonly asked: string[] = []
   answer: (body: Uint8Array) => Promise<Uint8Array> = () => Promise.resolve(new Uint8Array())
+  snapshotAnswer: () => Promise<Uint8Array> = () => Promise.resolve(new Uint8Array())
   handedOver = 0
   readonly said: string[] = []
   readonly timers = new Set<() => void>()
-  handler: CallHandler | undefined
+  readonly handlers = new Map<number, CallHandler>()
 
   constructor(group: LoneGroup) {
     this.group = group
@@ -45,8 +47,9 @@ class Ward {
     this.healing = new Healing({
       env: { timers, log },
       calls: {
-        handle: (_, handler) => (this.handler = handler),
-        call: (to, _, body) => {
+        handle: (method, handler) => void this.handlers.set(method, handler),
+        call: (to, method, body) => {
+          if (method === CallMethod.SNAPSHOT) return this.#snapshotAsked(to)
           const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
           const [from, until] = [
             view.getBigInt64(body.length - 16),
@@ -59,6 +62,11 @@ class Ward {
       groupOf: () => this.present?.group,
       handOver: () => this.handedOver++,
     })
+  }
+
+  #snapshotAsked(to: number): Promise<Uint8Array> {
+    this.asked.push(`snapshot of ${to}`)
+    return this.snapshotAnswer()
   }
 
   /** The time to try again has come. */
@@ -81,7 +89,8 @@ class Ward {
     writer.int64(from)
     writer.int64(to)
     for (let i = 0; i < more; i++) writer.int8(0)
-    const bytes = await this.handler!(asNodeId(3), Buffer.concat(writer.finish()))
+    const body = Buffer.concat(writer.finish())
+    const bytes = await this.handlers.get(CallMethod.FETCH_RANGE)!(asNodeId(3), body)
     return bytes.length === 0 ? [] : [bytes.length]
   }
 }
@@ -224,6 +233,21 @@ test('a sole replica has nobody to ask', async () => {
   await ward.heal()
   assert.deepEqual([ward.handedOver, ward.timers.size], [0, 0])
   assert.deepEqual(ward.said, ['bytes of the only replica are damaged'])
+})
+
+test('a replica without its snapshot asks its leader for it, and again after a while', async () => {
+  const group = new LoneGroup()
+  const ward = new Ward(group)
+  assert.ok(group.group.needSnapshot())
+  await ward.heal()
+  assert.deepEqual([ward.asked, ward.timers.size], [[], 1])
+  group.append()
+  await ward.retry()
+  assert.deepEqual(ward.asked, ['snapshot of 2'])
+  ward.snapshotAnswer = () => Promise.reject(new CallError('gone'))
+  await ward.retry()
+  assert.deepEqual(ward.asked, ['snapshot of 2', 'snapshot of 2'])
+  assert.equal(ward.timers.size, 1)
 })
 
 // Serving

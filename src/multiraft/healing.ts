@@ -79,9 +79,8 @@ export class Healing {
       const leader = group.raft.leader
       const elsewhere = leader !== undefined && group.raft.role !== 'leader'
       if (elsewhere && group.needsSnapshot) await this.#askForSnapshot(group, leader)
-      if (!elsewhere || !(await this.#limited(() => this.#fetchRange(group, leader)))) {
-        await this.#pause(RETRY_MS)
-      }
+      const further = elsewhere && (await this.#limited(() => this.#fetchRange(group, leader)))
+      if (!further || group.needsSnapshot) await this.#pause(RETRY_MS)
     }
     const isWhole = this.#isSick(group)
     this.#sick.delete(group)

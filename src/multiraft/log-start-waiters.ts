@@ -20,14 +20,14 @@ export class LogStartWaiters {
   }
 
   reached(start: Offset): void {
-    const waiting = this.#waiting
-    this.#waiting = waiting.filter(({ offset }) => offset > start)
-    for (const { offset, settle } of waiting) if (offset <= start) settle(true)
+    this.#waiting = this.#waiting.filter(({ offset, settle }) => {
+      if (offset > start) return true
+      settle(true)
+      return false
+    })
   }
 
   fail(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { settle } of waiting) settle(false)
+    for (const { settle } of this.#waiting.splice(0)) settle(false)
   }
 }
