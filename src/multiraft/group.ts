@@ -159,6 +159,20 @@ export class RaftGroup {
     this.#node.markDirty(this)
   }
 
+  /**
+   * Law R5: its bytes can be healed only as a whole. It forgets its log and is suspect until it has the leader's. Between fewer
+   * than three voters it would stay so.
+   */
+  distrust(): void {
+    assert(
+      this.voters.length > 2,
+      `${this.id}: a suspect of ${this.voters.length} voters stays one`,
+    )
+    if (this.#raft.role === 'leader') return
+    this.#step({ kind: 'distrust' })
+    this.healed()
+  }
+
   transfer(to: NodeId): void {
     this.#step({ kind: 'transfer', to, nowMs: this.#now() })
   }
@@ -281,19 +295,6 @@ export class RaftGroup {
     if (progress === undefined || !progress.answered || progress.suspect) return false
     const caughtUpMs = this.caughtUpMs(node)
     return caughtUpMs !== undefined && this.#now() - caughtUpMs <= lagMsMax
-  }
-
-  /**
-   * Law R10: compaction leaves tombstones from here on. Those that a follower is about to get, or it would have to begin
-   * anew; and all of them between two voters, of whom neither could be healed from the other without them.
-   */
-  get tombstonesKeptFrom(): Offset {
-    if (this.voters.length === 2) return asOffset(0)
-    let kept = this.#raft.commit.offset
-    for (const { state, match } of this.#raft.followers.values()) {
-      if (state !== 'down' && match.offset < kept) kept = match.offset
-    }
-    return kept
   }
 
   /** Leader only: how many voters hold the position durably, this one included; the suspect don't count. */

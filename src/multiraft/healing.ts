@@ -1,6 +1,10 @@
 // Damage of a replica's bytes, and its healing (law R5). The log end never moves for it: the replica votes by its recorded
 // position. But it neither campaigns nor leads, and acknowledges nothing past the damage, until it has fetched the range again
 // from the group's leader. A leader that finds its own bytes damaged hands over first.
+//
+// Law R10: a range that lacks the tombstones which the leader removed there would keep what they ended below it; and one from
+// the leader may hold what tombstones above it ended that are gone here. Then the range alone can't be fetched: the replica
+// forgets its log as a whole and is suspect, if the leader can spare it meanwhile.
 
 import { asOffset, type LogId, type NodeId, type Offset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
@@ -14,6 +18,7 @@ import { CallError, type Calls } from './calls.ts'
 import type { RaftGroup } from './group.ts'
 import { readGroupId } from './group-id.ts'
 import { CallMethod } from './methods.ts'
+import { canSpare } from './spare.ts'
 
 /** Of one answer; at least one batch comes, whatever its size. Small, since it shares the lane of the heartbeats. */
 const ANSWER_BYTES_MAX = 256 * 1024
@@ -47,7 +52,7 @@ export class Healing {
 
   constructor(options: HealingOptions) {
     this.#options = options
-    options.calls.handle(CallMethod.FETCH_RANGE, (_from, body) => this.#serve(body))
+    options.calls.handle(CallMethod.FETCH_RANGE, (from, body) => this.#serve(from, body))
     options.calls.handle(CallMethod.SNAPSHOT, (from, body) => this.#serveSnapshot(from, body))
   }
 
@@ -113,13 +118,18 @@ export class Healing {
       let from: Offset = damage.from > stored.logStart ? damage.from : stored.logStart
       while (from < damage.to) {
         const request = encodeRange({ group: group.id, from, to: damage.to })
-        const bytes = await this.#options.calls.call(
+        const answer = await this.#options.calls.call(
           leader,
           CallMethod.FETCH_RANGE,
           request,
           CALL_MS_MAX,
         )
-        if (bytes.length === 0 || !this.#isSick(group)) return false
+        const { tombstonesRemovedBelow, spared, bytes } = decodeAnswer(answer)
+        if (!this.#isSick(group)) return false
+        if (tombstonesRemovedBelow > from || stored.tombstonesRemovedBelow > damage.to) {
+          return this.#distrust(group, spared)
+        }
+        if (bytes.length === 0) return false
         const next = await stored.repair(bytes, summarizeBatches(bytes))
         if (next <= from) return false
         from = next
@@ -154,8 +164,29 @@ export class Healing {
     return Promise.resolve(NOTHING)
   }
 
-  /** As leader: what the other asked for, if this replica is sure of it; empty otherwise. */
-  async #serve(body: Uint8Array): Promise<Uint8Array> {
+  /** True when it was done. */
+  #distrust(group: RaftGroup, spared: boolean): boolean {
+    this.#options.env.log?.warn(
+      spared
+        ? 'a damaged range lacks removed tombstones: the replica begins its log anew'
+        : 'a damaged range lacks removed tombstones: the replica waits to begin its log anew until all others are whole',
+      { log: group.id, voters: group.voters.length },
+    )
+    if (spared) group.distrust()
+    return spared
+  }
+
+  /** As leader: what the other asked for, if this replica is sure of it; no bytes otherwise. */
+  async #serve(from: NodeId, body: Uint8Array): Promise<Uint8Array> {
+    const bytes = await this.#read(body)
+    const group = this.#options.groupOf(decodeRange(body).group)
+    // As of after the read: what is gone may be missing from it.
+    const tombstonesRemovedBelow = group?.stored.tombstonesRemovedBelow ?? asOffset(0)
+    const spared = group !== undefined && canSpare(group, from)
+    return encodeAnswer({ tombstonesRemovedBelow, spared, bytes })
+  }
+
+  async #read(body: Uint8Array): Promise<Uint8Array> {
     const { group: id, from, to } = decodeRange(body)
     const group = this.#options.groupOf(id)
     if (group === undefined || group.raft.role !== 'leader') return NOTHING
@@ -193,6 +224,29 @@ function encodeRange({ group, from, to }: Range): Uint8Array {
   writer.int64(from)
   writer.int64(to)
   return Buffer.concat(writer.finish())
+}
+
+interface Answer {
+  readonly tombstonesRemovedBelow: Offset
+  /** The replica that asks may forget its log: all others are whole. */
+  readonly spared: boolean
+  /** Whole batches; none: not now. */
+  readonly bytes: Uint8Array
+}
+
+function encodeAnswer({ tombstonesRemovedBelow, spared, bytes }: Answer): Uint8Array {
+  const writer = new Writer(16)
+  writer.int64(tombstonesRemovedBelow)
+  writer.int8(spared ? 1 : 0)
+  return Buffer.concat([...writer.finish(), bytes])
+}
+
+/** Throws ProtocolError. */
+function decodeAnswer(answer: Uint8Array): Answer {
+  const reader = new Reader(answer)
+  const tombstonesRemovedBelow = asOffset(reader.int64())
+  const spared = reader.int8() === 1
+  return { tombstonesRemovedBelow, spared, bytes: reader.rest() }
 }
 
 /** Throws ProtocolError. */

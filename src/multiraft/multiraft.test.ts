@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asOffset } from '../base/brand.ts'
 import { Simulation } from '../env/sim/simulation.ts'
-import { SimGroup } from './testing/sim-members.ts'
+import { removeTombstones, SimGroup } from './testing/sim-members.ts'
 
 const SEEDS = [1, 2, 3]
 
@@ -129,4 +129,54 @@ test('damaged bytes are fetched from the leader again, and a damaged leader hand
     await group.commit(`after${member.nodeId}`)
   }
   await group.allHold([...names(6), `after${follower.nodeId}`, `after${leader.nodeId}`])
+})
+
+test('a follower that ends where the leader has no tombstones any more begins anew', async () => {
+  const { group, simulation } = await started(9)
+  const all = names(9)
+  for (const text of all.slice(0, 2)) await group.commit(text, 80_000)
+  const leader = await group.leader()
+  const away = group.members.find((member) => member !== leader)!
+  await group.until('all', () => away.raft.commit.offset === 2)
+  away.kill()
+  for (const text of all.slice(2, 8)) await group.commit(text, 80_000)
+  const below = await removeTombstones(simulation, leader, 4)
+  assert.equal(below, 4)
+  await group.restart(away)
+  await group.until('leader', () => leader.raft.followers.get(away.group!.raft.self)!.answered)
+  assert.equal(away.group!.stored.tombstonesRemovedBelow, below)
+  await group.commit(all[8]!)
+  await group.allHold(all)
+  away.kill()
+  await group.restart(away)
+  assert.equal(away.group!.stored.tombstonesRemovedBelow, below)
+  await group.allHold(all)
+})
+
+test('a damaged range that lacks removed tombstones is not patched: the replica begins anew, as a suspect', async () => {
+  for (const removedBy of ['leader', 'follower'] as const) {
+    const { group, simulation } = await started(10)
+    for (const text of names(8)) await group.commit(text, 80_000)
+    await group.allHold(names(8))
+    const leader = await group.leader()
+    const follower = group.members.find((member) => member !== leader)!
+    await removeTombstones(simulation, removedBy === 'leader' ? leader : follower, 6)
+    follower.kill()
+    assert.ok(follower.host.flipBit(/00000000000000000000\.log$/) !== undefined)
+    await group.restart(follower)
+    await group.leader()
+    const { stored } = follower.group!
+    const read = Promise.resolve(
+      (async () => stored.read({ from: asOffset(0), below: asOffset(6), maxBytes: 1 << 20 }))(),
+    )
+    await simulation.settle(read.catch(() => undefined))
+    assert.ok(stored.damage !== undefined)
+    let suspect = false
+    await group.until('whole', () => {
+      suspect ||= follower.raft.suspect
+      return stored.damage === undefined && suspect && !follower.raft.suspect
+    })
+    await group.commit('after')
+    await group.allHold([...names(8), 'after'])
+  }
 })

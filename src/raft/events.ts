@@ -43,6 +43,8 @@ export type RaftEvent<B extends BatchRef> =
   | { readonly kind: 'fitness'; readonly fit: boolean }
   /** Hand leadership over (thesis 3.10). */
   | { readonly kind: 'transfer'; readonly to: NodeId; readonly nowMs: number }
+  /** Not as leader. Law R5: what the log holds can't be relied on. It begins anew, as that of a suspect. */
+  | { readonly kind: 'distrust' }
   /** Leader only, at most the commit: delete what lies below. */
   | { readonly kind: 'advance-log-start'; readonly offset: Offset }
 

@@ -135,6 +135,19 @@ export class Following<B extends BatchRef> {
     this.#begun = below > 0 ? { at, below } : undefined
   }
 
+  /** Law R5: the log begins anew at its own start, and the leader hears of it. */
+  forgetLog(): void {
+    const { log } = this.#replica
+    const { end, logStart } = log
+    const epochs = log.epochs.entries.filter(({ start }) => start <= logStart)
+    this.#replica.beginAnew({ logStart, epochs, tombstonesRemovedBelow: asOffset(0) })
+    this.#verified = undefined
+    this.#acknowledged = undefined
+    this.#acknowledgedLogStart = undefined
+    this.#begun = undefined
+    if (this.#leader !== undefined) this.#mismatch(this.#leader, end)
+  }
+
   #mismatch(to: NodeId, prev: Position): void {
     const { log, term, out } = this.#replica
     const { end, logStart } = log

@@ -165,6 +165,9 @@ export class Raft<B extends BatchRef = BatchRef> {
       case 'transfer':
         this.#roles.leading?.transfer(event.to, event.nowMs)
         break
+      case 'distrust':
+        this.#roles.distrust()
+        break
       case 'advance-log-start':
         this.#advanceLogStart(event.offset)
         break

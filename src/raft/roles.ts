@@ -223,6 +223,15 @@ export class Roles<B extends BatchRef> {
     else this.#turn.retry(nowMs)
   }
 
+  /** It may have acknowledged what it forgets: law R5. */
+  distrust(): void {
+    assert(this.#leading === undefined, 'a leader does not forget its log')
+    const { hardState } = this.#replica
+    this.#setRole('follower')
+    this.#replica.saveHardState({ ...hardState, suspect: true })
+    this.#following.forgetLog()
+  }
+
   #setRole(role: RaftRole): void {
     if (role === this.#role) return
     this.#leading = undefined

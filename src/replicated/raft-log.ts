@@ -7,6 +7,7 @@ import { comparePositions, type Position } from '../base/position.ts'
 import type { Host } from '../env/env.ts'
 import type { RaftGroup } from '../multiraft/group.ts'
 import type { GroupListener } from '../multiraft/group-listener.ts'
+import { tombstonesKeptFrom } from '../multiraft/spare.ts'
 import type {
   ReadRequest,
   SegmentInfo,
@@ -144,7 +145,7 @@ export class RaftLog implements ReplicatedLog, GroupListener {
   }
 
   get tombstonesKeptFrom(): Offset {
-    return this.#group.tombstonesKeptFrom
+    return tombstonesKeptFrom(this.#group)
   }
 
   async advanceLogStart(offset: Offset): Promise<CommitOutcome> {

@@ -189,3 +189,27 @@ export class SimGroup {
     }
   }
 }
+
+/** Writes the first sealed segments anew, as they are, and says that tombstones went: what compaction would have done. */
+export async function removeTombstones(
+  simulation: Simulation,
+  { group }: SimMember,
+  segments: number,
+): Promise<Offset> {
+  assert(group !== undefined, 'the group is open')
+  const { stored } = group
+  const rewritten = stored.segments().slice(0, segments)
+  const range = { from: rewritten[0]!.baseOffset, to: rewritten.at(-1)!.endOffset }
+  const done = (async () => {
+    const rewriter = await stored.rewriteSegments(range)
+    assert(rewriter !== undefined, `${range.from} to ${range.to} can't be rewritten`)
+    for (let { from } = range; from < range.to;) {
+      const { chunks, next } = await stored.read({ from, below: range.to, maxBytes: 1 << 20 })
+      await rewriter.write(Buffer.concat(chunks))
+      from = next
+    }
+    assert(await rewriter.commit({ tombstonesRemovedBelow: range.to }), 'the segments changed')
+  })()
+  await simulation.settle(done)
+  return range.to
+}
