@@ -1,7 +1,8 @@
 // What a leader knows of one follower, in one epoch.
 //
 // Invariant: next ≤ the leader's end. `match` was acknowledged as durable and is never taken back, except from a suspect
-// replica (law R5) and from one that began its log anew (law R10: what is taken back is committed without it). `next` is where the logs are taken to agree; while that is a guess (`probe`) it may lie on either side.
+// replica (law R5) and from one that began its log anew (law R10: what it takes back is committed without it). `next` is
+// where the logs are taken to agree; while that is a guess (`probe`) it may lie on either side.
 
 import { assert } from '../base/assert.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
