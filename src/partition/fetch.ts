@@ -5,7 +5,7 @@ import { asLeaderEpoch, asOffset } from '../base/brand.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import type { StoredBytes } from '../storage/store.ts'
-import { storeErrorCode } from './errors.ts'
+import { barrierErrorCode, storeErrorCode } from './errors.ts'
 import { checkLeader } from './leader-check.ts'
 
 export interface FetchRequest {
@@ -34,20 +34,22 @@ export interface FetchAnswer {
 
 const NONE_OFFSET = asOffset(-1)
 
-/** Answers without waiting when the bytes are in memory, when there are none, and when it fails. */
+/** Answers without waiting when the bytes are in memory, when there are none, and mostly when it fails. */
 export function readForFetch(
   log: ReplicatedLog,
   request: FetchRequest,
 ): FetchAnswer | Promise<FetchAnswer> {
   const refused = checkLeader(log.role, request.currentLeaderEpoch)
   if (refused !== ErrorCode.NONE) return failed(refused)
+  if (request.fetchOffset < log.logStart) return failed(outOfRange(log))
+  return isBeyond(log, request) ? beyond(log, request) : readWithin(log, request)
+}
+
+function readWithin(log: ReplicatedLog, request: FetchRequest): FetchAnswer | Promise<FetchAnswer> {
   const { fetchOffset, lastFetchedEpoch } = request
   if (lastFetchedEpoch >= 0) {
     const split = divergence(log, asLeaderEpoch(lastFetchedEpoch), fetchOffset)
     if (split !== undefined) return split
-  }
-  if (fetchOffset < log.logStart || fetchOffset > log.logEnd.offset) {
-    return failed(outOfRange(log))
   }
   // From the high watermark to the log end: nothing yet, the client waits.
   if (fetchOffset >= log.highWatermark) {
@@ -56,6 +58,23 @@ export function readForFetch(
   }
   if (request.maxBytes <= 0 && !request.minOneBatch) return answer(log, undefined)
   return readBatches(log, request)
+}
+
+/** The client has been further than this log goes, by offset or by epoch. */
+function isBeyond(log: ReplicatedLog, { fetchOffset, lastFetchedEpoch }: FetchRequest): boolean {
+  return fetchOffset > log.logEnd.offset || lastFetchedEpoch > log.epochs.last
+}
+
+/**
+ * Perhaps because another leader went on where this one ends, and this one has not heard of it. Clients reset their position for
+ * OFFSET_OUT_OF_RANGE and would pass over records, so this leadership is confirmed before it is said (law R9).
+ */
+async function beyond(log: ReplicatedLog, request: FetchRequest): Promise<FetchAnswer> {
+  const unavailable = outOfRange(log)
+  if (unavailable !== ErrorCode.OFFSET_OUT_OF_RANGE) return failed(unavailable)
+  const error = barrierErrorCode(await log.readBarrier())
+  if (error !== ErrorCode.NONE) return failed(error)
+  return isBeyond(log, request) ? failed(outOfRange(log)) : readForFetch(log, request)
 }
 
 function readBatches(
@@ -92,7 +111,7 @@ function divergence(
   fetchOffset: Offset,
 ): FetchAnswer | undefined {
   const end = log.epochs.endOf(lastFetchedEpoch, log.logEnd.offset)
-  if (end === undefined || fetchOffset < log.logStart) return failed(outOfRange(log))
+  if (end === undefined) return failed(outOfRange(log))
   if (end.epoch === lastFetchedEpoch && end.end >= fetchOffset) return undefined
   return { ...answer(log, undefined), diverging: { epoch: end.epoch, endOffset: end.end } }
 }

@@ -1,5 +1,5 @@
 // ListOffsets for one partition: the special timestamps and the first record at or after a real one. Nothing above the high
-// watermark is ever named, and the latest offset is confirmed with a majority first (law R9).
+// watermark is ever named, and that there is nothing further is confirmed with a majority first (law R9).
 
 import { asOffset, type LeaderEpoch, type Offset } from '../base/brand.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
@@ -59,41 +59,63 @@ export async function listOffset(
       // Nothing is tiered.
       return NOTHING
     case MAX_TIMESTAMP:
-      return byTimestamp(log, await maxTimestamp(log))
+      return largest(log, request)
     default:
-      return timestampMs < 0 ? failed(ErrorCode.UNSUPPORTED_VERSION) : byTimestamp(log, timestampMs)
+      return timestampMs < 0 ? failed(ErrorCode.UNSUPPORTED_VERSION) : byTimestamp(log, request)
   }
+}
+
+/** Once it has returned without an error, nothing was acknowledged before the request that lies above the high watermark. */
+async function confirm(log: ReplicatedLog, request: ListOffsetRequest): Promise<ErrorCode> {
+  const error = barrierErrorCode(await log.readBarrier())
+  if (error !== ErrorCode.NONE) return error
+  const { role } = log
+  const refused = checkLeader(role, request.currentLeaderEpoch)
+  if (refused !== ErrorCode.NONE) return refused
+  // Until the own epoch is committed the high watermark may lie below what was acknowledged before (KIP-207).
+  const established = role.kind === 'leader' && role.established
+  return established ? ErrorCode.NONE : ErrorCode.OFFSET_NOT_AVAILABLE
 }
 
 async function latest(log: ReplicatedLog, request: ListOffsetRequest): Promise<ListOffsetAnswer> {
-  const error = barrierErrorCode(await log.readBarrier())
+  const error = await confirm(log, request)
   if (error !== ErrorCode.NONE) return failed(error)
-  const { role } = log
-  const refused = checkLeader(role, request.currentLeaderEpoch)
-  if (refused !== ErrorCode.NONE) return failed(refused)
-  // Until the own epoch is committed the high watermark may lie below what was acknowledged before (KIP-207).
-  if (role.kind !== 'leader' || !role.established) return failed(ErrorCode.OFFSET_NOT_AVAILABLE)
-  return {
-    error: ErrorCode.NONE,
-    offset: log.highWatermark,
-    timestampMs: -1,
-    leaderEpoch: role.epoch,
-  }
+  const { role, highWatermark } = log
+  return { error, offset: highWatermark, timestampMs: -1, leaderEpoch: role.epoch }
 }
 
+async function largest(log: ReplicatedLog, request: ListOffsetRequest): Promise<ListOffsetAnswer> {
+  const error = await confirm(log, request)
+  if (error !== ErrorCode.NONE) return failed(error)
+  return orStoreError(async () => {
+    const timestampMs = await maxTimestamp(log)
+    const hit = timestampMs === undefined ? undefined : await firstAtOrAfter(log, timestampMs)
+    return hit === undefined ? NOTHING : found(log, hit.offset, hit.timestampMs)
+  })
+}
+
+/** The first is the first, whoever leads; that there is none may be for want of what another leader has. */
 async function byTimestamp(
   log: ReplicatedLog,
-  timestampMs: number | undefined,
+  request: ListOffsetRequest,
 ): Promise<ListOffsetAnswer> {
-  if (timestampMs === undefined) return NOTHING
-  const complete = log.role.kind === 'leader' && log.role.established
-  try {
+  return orStoreError(async () => {
+    const { timestampMs } = request
+    const known = await firstAtOrAfter(log, timestampMs)
+    if (known !== undefined) return found(log, known.offset, known.timestampMs)
+    const error = await confirm(log, request)
+    if (error !== ErrorCode.NONE) return failed(error)
     const hit = await firstAtOrAfter(log, timestampMs)
-    if (hit !== undefined) return found(log, hit.offset, hit.timestampMs)
+    return hit === undefined ? NOTHING : found(log, hit.offset, hit.timestampMs)
+  })
+}
+
+async function orStoreError(answer: () => Promise<ListOffsetAnswer>): Promise<ListOffsetAnswer> {
+  try {
+    return await answer()
   } catch (error) {
     return failed(storeErrorCode(error))
   }
-  return complete ? NOTHING : failed(ErrorCode.OFFSET_NOT_AVAILABLE)
 }
 
 /** The first record at or after `timestampMs`, by the records' own timestamps. */

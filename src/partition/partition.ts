@@ -128,6 +128,9 @@ export class Partition {
   ): Promise<{ readonly error: ErrorCode; readonly logStart: number }> {
     const refused = checkLeader(this.log.role, -1)
     if (refused !== ErrorCode.NONE) return { error: refused, logStart: -1 }
+    // The high watermark of a leader that is new, or was replaced, may lie below what was acknowledged.
+    const unconfirmed = await this.confirmLeadership()
+    if (unconfirmed !== ErrorCode.NONE) return { error: unconfirmed, logStart: -1 }
     const to = offset === -1 ? this.log.highWatermark : asOffset(offset)
     if (to < 0 || to > this.log.highWatermark) {
       return { error: ErrorCode.OFFSET_OUT_OF_RANGE, logStart: -1 }
