@@ -19,7 +19,7 @@ class Pair {
   /** Frames wait here while the connection is `held`. */
   readonly held: (() => void)[] = []
   state: 'up' | 'held' | 'down' = 'up'
-  readonly one: Calls = this.#calls(ONE, TWO, () => this.two)
+  one: Calls = this.#calls(ONE, TWO, () => this.two)
   readonly two: Calls = this.#calls(TWO, ONE, () => this.one)
 
   #calls(from: NodeId, peer: NodeId, other: () => Calls): Calls {
@@ -44,6 +44,13 @@ class Pair {
         return true
       },
     })
+  }
+
+  /** Another process takes the place of the first node's. */
+  restartOne(): void {
+    this.two.sessionEnded(ONE)
+    this.one.close()
+    this.one = this.#calls(ONE, TWO, () => this.two)
   }
 
   call(text: string): Promise<string> {
@@ -143,4 +150,21 @@ test('whoever closes lets none of its calls wait', async () => {
   pair.one.close()
   for (const call of calls) await failsWith(call, /this node is closing/)
   assert.equal(pair.timers.size, 0)
+})
+
+test('what a process asked is not answered to the one that took its place', async () => {
+  const pair = new Pair()
+  const answers: ((body: Uint8Array) => void)[] = []
+  pair.two.handle(METHOD, () => new Promise((resolve) => answers.push(resolve)))
+  const before = pair.call('of the process before')
+  await arrived()
+  pair.restartOne()
+  await failsWith(before, /closing/)
+  // Both count from one on.
+  const call = pair.call('of the process now')
+  await arrived()
+  answers[0]!(Buffer.from('before'))
+  await arrived()
+  answers[1]!(Buffer.from('now'))
+  assert.equal(await call, 'now')
 })

@@ -38,6 +38,8 @@ export class Calls {
   readonly #handlers = new Map<number, CallHandler>()
   readonly #pending = new Map<number, Pending>()
   readonly #inWork = new Map<NodeId, number>()
+  /** How often the sessions with a peer ended. */
+  readonly #sessions = new Map<NodeId, number>()
   #next = 1
 
   constructor(options: CallsOptions) {
@@ -91,6 +93,16 @@ export class Calls {
     }
   }
 
+  /** The connections with the peer ended: what it asked until now is answered no more, since another process may ask next. */
+  sessionEnded(node: NodeId): void {
+    this.#sessions.set(node, this.#sessionOf(node) + 1)
+    this.peerDown(node)
+  }
+
+  #sessionOf(node: NodeId): number {
+    return this.#sessions.get(node) ?? 0
+  }
+
   close(): void {
     for (const id of [...this.#pending.keys()]) {
       this.#settle(id)?.reject(new CallError('this node is closing'))
@@ -112,10 +124,14 @@ export class Calls {
       return this.#answer(from, id, 1, text(`no method ${method} here yet`))
     if (inWork >= IN_WORK_MAX) return this.#answer(from, id, 1, text('too many calls in work'))
     this.#inWork.set(from, inWork + 1)
+    const session = this.#sessionOf(from)
+    const answer = (status: number, result: Uint8Array): void => {
+      if (this.#sessionOf(from) === session) this.#answer(from, id, status, result)
+    }
     try {
-      this.#answer(from, id, 0, await handler(from, body))
+      answer(0, await handler(from, body))
     } catch (error) {
-      this.#answer(from, id, 1, text(error instanceof Error ? error.message : String(error)))
+      answer(1, text(error instanceof Error ? error.message : String(error)))
     } finally {
       this.#inWork.set(from, (this.#inWork.get(from) ?? 1) - 1)
     }

@@ -170,6 +170,7 @@ export class MultiRaft implements GroupNode {
         onPeerUp: (peer) => this.#liveness?.transportUp(peer),
         onPeerDown: (peer) => {
           this.#formation?.peerDown(peer.nodeId)
+          this.calls.sessionEnded(peer.nodeId)
           this.#liveness?.transportDown(peer.nodeId)
         },
         onDrain: (peer, lane) => {
