@@ -439,8 +439,7 @@ export class RaftGroup {
   }
 
   #settleLogStarts(): void {
-    if (this.#logStartWaiters.empty) return
-    this.#logStartWaiters.reached(this.#raft.logStartOnMajority(this.#durableLogStart))
+    this.#logStartWaiters.reached(() => this.#raft.logStartOnMajority(this.#durableLogStart))
   }
 
   /** Law R5. A sole voter has nobody to heal from: it goes on with what it has. */
@@ -456,8 +455,7 @@ export class RaftGroup {
   }
 
   #fitness(): void {
-    const whole = !this.#isDamaged && !this.#needsSnapshot
-    this.#step({ kind: 'fitness', fit: this.#nodeFit && whole })
+    this.#step({ kind: 'fitness', fit: this.#nodeFit && !this.#isDamaged && !this.#needsSnapshot })
   }
 
   /** Law R9: a read that counts on this replica must hear of it before the replica does anything in a higher term. */

@@ -10,16 +10,15 @@ interface Waiting {
 export class LogStartWaiters {
   #waiting: Waiting[] = []
 
-  get empty(): boolean {
-    return this.#waiting.length === 0
-  }
-
   /** Resolves to whether it was reached while this replica led. */
   wait(offset: Offset): Promise<boolean> {
     return new Promise((settle) => this.#waiting.push({ offset, settle }))
   }
 
-  reached(start: Offset): void {
+  /** `reachedStart`: where the log starts on a majority. Only asked where somebody waits. */
+  reached(reachedStart: () => Offset): void {
+    if (this.#waiting.length === 0) return
+    const start = reachedStart()
     this.#waiting = this.#waiting.filter(({ offset, settle }) => {
       if (offset > start) return true
       settle(true)

@@ -21,8 +21,6 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'no other error has such a code',
   'multiraft/group.ts /RaftGroup/step always: this.#raft.deadlineMs !== before':
     'the node hears again what it knows',
-  'multiraft/group.ts /RaftGroup/settleLogStarts never: this.#logStartWaiters.empty':
-    'where nobody waits there is nobody to settle: it only saves the counting',
   'multiraft/replication.ts /Replication/pumpTo never: plan.below === plan.from':
     'a read of nothing, at the end of the log, answers with nothing, from memory',
 }

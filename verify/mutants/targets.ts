@@ -105,7 +105,8 @@ the room, or a seed of the storage fuzz (\`npm run fuzz -- --seed N\`).
   equivalent: EQUIVALENT_STORAGE,
 }
 
-const MULTIRAFT = /^(group|replication|in-sync|formation|healing|multiraft)\.ts$/
+/** Not what only moves bytes between nodes. */
+const MULTIRAFT = /^(?!(calls|descriptor|frames|group-codec|group-id|methods|options|observer)\.)/
 
 const RAFT: Target = {
   name: 'raft',
@@ -113,7 +114,7 @@ const RAFT: Target = {
   head: `# Mutants of consensus
 
 What \`npm run mutants -- --target raft --write\` found, and what it tries first the next time. Each line is one change to \`src/raft\`, or
-to the part of \`src/multiraft\` that carries out what it asks for: a condition that always or never holds; a vote, a
+to what of \`src/multiraft\` carries out what it asks for and says who lives and leads: a condition that always or never holds; a vote, a
 truncation, a commit, a refusal or another step of the protocol left out; a state that is not set, or not reset at a
 change of term; a majority of one more or one fewer; two steps of an ordered sequence that change places. Beside it stands the test
 that fails on it.
@@ -122,6 +123,7 @@ that fails on it.
   sources: [
     { folder: 'src/raft', only: /^/ },
     { folder: 'src/multiraft', only: MULTIRAFT },
+    { folder: 'src/multiraft/liveness', only: /^(?!heartbeat|liveness-options)/ },
   ],
   copies: ['src/raft', 'src/multiraft'],
   rules: {
@@ -205,8 +207,14 @@ that fails on it.
     {
       kind: 'unit',
       tests: [{ folder: 'src/multiraft', only: /^(?!multiraft)/ }],
-      files: /^multiraft\//,
+      files: /^multiraft\/[^/]+$/,
       timeoutMs: 15_000,
+    },
+    {
+      kind: 'unit',
+      tests: [{ folder: 'src/multiraft/liveness', only: /^/ }],
+      files: /^multiraft\/liveness\//,
+      timeoutMs: 60_000,
     },
     {
       kind: 'unit',
