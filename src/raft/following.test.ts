@@ -287,7 +287,8 @@ test('R10: what an install brings of epoch starts is not committed by that', () 
   leadUnheard(cluster, 2)
   const epoch = cluster.core(2).term
   assert.deepEqual(cluster.core(2).end, at(epoch, offset))
-  while (!cluster.trace.some((line) => line.startsWith('3 install'))) {
+  const installed = (): boolean => cluster.trace.some((line) => line.startsWith('3 install'))
+  for (let turns = 0; turns < 20 && !installed(); turns++) {
     cluster.pump(2)
     deliverAll(cluster, { from: 2, to: 3 })
     deliverAll(cluster, { from: 3, to: 2 })
@@ -313,7 +314,7 @@ test('R10: an install that comes too late is answered, and changes nothing', () 
   cluster.append(2)
   cluster.settle()
   cluster.connect(2, 3)
-  while (cluster.inFlight({ kind: 'install' }).length === 0) {
+  for (let turns = 0; turns < 20 && cluster.inFlight({ kind: 'install' }).length === 0; turns++) {
     cluster.pump(2)
     deliverAll(cluster, { to: 3, kind: 'append' })
     cluster.sync(3)

@@ -85,8 +85,7 @@ export class Following<B extends BatchRef> {
     if (last.nextOffset > ours) {
       // A later epoch here begins where the leader's epoch goes on.
       if (log.end.epoch > at.epoch) this.#cut({ epoch: at.epoch, offset: ours })
-      const allNew = batches[0]!.nextOffset > ours
-      log.append(allNew ? batches : batches.filter((batch) => batch.nextOffset > ours))
+      log.append(batches.filter((batch) => batch.nextOffset > ours))
     }
     return { epoch: at.epoch, offset: last.nextOffset }
   }

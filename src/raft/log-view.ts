@@ -106,9 +106,9 @@ export class LogView<B extends BatchRef> {
     const last = batches.at(-1)
     assert(first !== undefined && last !== undefined, 'an append without a batch')
     // The first batch after an install may be the one inside of which the log starts.
-    const straddles = this.#end.offset === this.#logStart && first.nextOffset > this.#logStart
     assert(
-      first.baseOffset >= this.#end.offset || straddles,
+      first.baseOffset >= this.#end.offset ||
+        (this.#end.offset === this.#logStart && first.nextOffset > this.#logStart),
       `append ${first.baseOffset} below the end`,
     )
     this.#end = { epoch: this.#end.epoch, offset: last.nextOffset }

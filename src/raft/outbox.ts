@@ -53,7 +53,7 @@ export class Outbox<B extends BatchRef> {
       replicate,
     }
     this.#hardState = undefined
-    if (this.#send.length > 0) this.#send = []
+    this.#send = []
     this.#committed = undefined
     this.#roleChanged = false
     return effects

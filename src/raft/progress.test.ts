@@ -2,14 +2,9 @@
 
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { asLeaderEpoch, asOffset } from '../base/brand.ts'
-import type { Position } from '../base/position.ts'
+import { asOffset } from '../base/brand.ts'
 import { Progress } from './progress.ts'
-
-const at = (epoch: number, offset: number): Position => ({
-  epoch: asLeaderEpoch(epoch),
-  offset: asOffset(offset),
-})
+import { ACK, at } from './testing/single.ts'
 
 const sentWith = { commit: at(1, 0), logStart: asOffset(0), round: 0 }
 
@@ -38,12 +33,43 @@ test('who defers is asked again where it was, and not before', () => {
 })
 
 test('who is down is told nothing, whatever arrives late', () => {
-  const progress = new Progress({ up: false, next: at(1, 5) })
-  progress.defer()
-  progress.accepted(at(1, 5))
-  progress.resume()
-  assert.equal(progress.state, 'down')
-  assert.equal(progress.answered, false)
+  const never = new Progress({ up: false, next: at(1, 5) })
+  const asked = new Progress({ up: true, next: at(1, 5) })
+  asked.sent(at(1, 7), sentWith)
+  asked.down()
+  for (const progress of [never, asked]) {
+    progress.defer()
+    progress.accepted(at(1, 5))
+    progress.resume()
+    assert.equal(progress.state, 'down')
+    assert.equal(progress.answered, false)
+  }
+})
+
+test('what it holds already is not sent again, nor what is on its way', () => {
+  const progress = new Progress({ up: true, next: at(1, 5) })
+  progress.sent(at(1, 6), sentWith)
+  progress.accepted(at(1, 9))
+  assert.deepEqual(progress.next, at(1, 9))
+  progress.sent(at(1, 12), sentWith)
+  progress.accepted(at(1, 9))
+  assert.deepEqual(progress.next, at(1, 12))
+})
+
+test('a log that begins anew goes on from there, wherever the old one was taken to end', () => {
+  const progress = new Progress({ up: true, next: at(1, 12) })
+  progress.mustInstall()
+  progress.sent(at(1, 9), sentWith)
+  progress.accepted(at(1, 9))
+  assert.deepEqual(progress.next, at(1, 9))
+})
+
+test('what was acknowledged as durable is not taken back by what was said before', () => {
+  const progress = new Progress({ up: true, next: at(1, 5) })
+  progress.durable({ ...ACK, durable: at(2, 9), logStart: asOffset(3) })
+  progress.durable({ ...ACK, durable: at(2, 7), logStart: asOffset(1) })
+  assert.deepEqual(progress.match, at(2, 9))
+  assert.equal(progress.logStart, 3)
 })
 
 test('a mismatch is heeded if it is about what was asked', () => {

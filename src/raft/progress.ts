@@ -25,9 +25,9 @@ export class Progress {
   next: Position
   /** Durable there, verified in this epoch; NOTHING before the first acknowledgement, and while it is suspect. */
   match: Position = NOTHING
-  /** In `probe` and `install`: what was asked and not answered. */
+  /** In `probe` and `install`: the position that was asked about; undefined: none yet. */
   waiting: Position | undefined
-  /** The greatest commit that it can know by what was sent. */
+  /** With the last message; it counts for the follower as far as that went. */
   commitSent: Position = NOTHING
   logStartSent: Offset = asOffset(0)
   /** Durable there. */
@@ -62,7 +62,7 @@ export class Progress {
 
   /** Begins again where the last message ended: the answer tells whether that is right. */
   up(): void {
-    if (this.state === 'down') this.probe(this.next)
+    this.probe(this.next)
   }
 
   resume(): void {
@@ -80,12 +80,14 @@ export class Progress {
       // It carries neither commit nor round: they follow.
       this.waiting = upTo
       this.next = upTo
+      this.commitSent = NOTHING
+      this.roundSent = 0
       return
     }
     assert(comparePositions(upTo, this.next) >= 0, 'sent backwards')
-    if (this.state !== 'stream') this.waiting = this.next
+    this.waiting = this.next
     this.next = upTo
-    this.commitSent = comparePositions(commit, upTo) < 0 ? commit : upTo
+    this.commitSent = commit
     this.logStartSent = logStart
     this.roundSent = round
   }
@@ -93,11 +95,9 @@ export class Progress {
   /** The follower verified everything up to there against this leader. */
   accepted(upTo: Position): void {
     // An acknowledgement that was on its way already answers nothing that has not been asked yet.
-    if (this.state !== 'stream' && this.waiting === undefined) return
+    if (this.waiting === undefined) return
     this.answered = true
-    if (this.state === 'stream') return
     this.state = 'stream'
-    this.waiting = undefined
     if (comparePositions(upTo, this.next) > 0) this.next = upTo
   }
 
@@ -118,9 +118,6 @@ export class Progress {
   durable({ durable, logStart }: AppendAck): void {
     if (comparePositions(durable, this.match) > 0) this.match = durable
     if (logStart > this.logStart) this.logStart = logStart
-    if (this.state === 'stream' && comparePositions(this.next, this.match) < 0) {
-      this.next = this.match
-    }
   }
 
   /** Law R5: what it acknowledged before is void. Confirmations count from `round` on. */
@@ -140,20 +137,12 @@ export class Progress {
   mustInstall(): void {
     this.state = 'install'
     this.waiting = undefined
-    this.#forgetSent()
   }
 
   probe(next: Position): void {
     this.state = 'probe'
     this.next = next
     this.waiting = undefined
-    this.#forgetSent()
-  }
-
-  #forgetSent(): void {
-    this.commitSent = NOTHING
-    this.logStartSent = asOffset(0)
-    this.roundSent = 0
   }
 }
 

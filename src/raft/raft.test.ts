@@ -6,7 +6,7 @@ import { asNodeId, asOffset } from '../base/brand.ts'
 import type { Position } from '../base/position.ts'
 import type { Effects } from './events.ts'
 import type { AppendAck, BatchRef } from './messages.ts'
-import { ACK, APPEND, at, kinds, NOW, Single, term } from './testing/single.ts'
+import { ACK, APPEND, at, batch, INSTALL, kinds, NOW, Single, term } from './testing/single.ts'
 
 const acks = ({ send }: Effects<BatchRef>): AppendAck[] =>
   send.flatMap(({ message }) => (message.kind === 'ack' ? [message] : []))
@@ -113,10 +113,78 @@ test('R5: an answer carries the latest round of this leader, not that of an earl
 
 test('R10: a log start is taken up to the commit and no further', () => {
   const single = new Single()
-  const batch = { baseOffset: asOffset(6), nextOffset: asOffset(8) }
-  const committed = { ...APPEND, batches: [batch], commit: at(1, 4), logStart: asOffset(5) }
+  const committed = { ...APPEND, batches: [batch(6, 8)], commit: at(1, 4), logStart: asOffset(5) }
   const { log } = single.receive(2, committed)
   assert.deepEqual(log.at(-1), { kind: 'advance-log-start', offset: 4 })
+})
+
+test('R1: where the leader’s epoch goes on, a later epoch here is cut', () => {
+  const single = new Single()
+  const starts = [{ epoch: term(2), start: asOffset(6) }]
+  single.receive(2, { ...APPEND, term: term(2), starts })
+  // Nobody else has that start, and the leader of epoch 3 has more of epoch 1.
+  const batches = [batch(6, 8)]
+  const { log } = single.receive(3, { ...APPEND, term: term(3), batches })
+  assert.deepEqual(log, [
+    { kind: 'truncate', to: at(1, 6) },
+    { kind: 'append', batches },
+  ])
+})
+
+test('R2: what this leader verified stays verified, whatever arrives late', () => {
+  const single = new Single()
+  single.receive(2, { ...APPEND, batches: [batch(6, 8)] })
+  single.sync()
+  const [late] = acks(single.receive(2, APPEND))
+  assert.deepEqual(late?.accepted, at(1, 8))
+})
+
+test('R10: an install at what the log holds takes nothing away but what lies below, and is answered', () => {
+  const single = new Single()
+  assert.equal(acks(single.receive(2, APPEND)).length, 1)
+  const effects = single.receive(2, INSTALL)
+  assert.deepEqual(effects.log, [{ kind: 'advance-log-start', offset: 4 }])
+  assert.deepEqual(effects.committed, at(1, 4))
+  assert.equal(acks(effects).length, 1)
+})
+
+test('R2, R10: of a log that an install replaces nothing is acknowledged, nor of the new one before it is durable', () => {
+  const single = new Single()
+  const starts = [{ epoch: term(2), start: asOffset(6) }]
+  single.receive(2, { ...APPEND, term: term(2), starts, batches: [batch(6, 50)] })
+  single.sync()
+  const install = { ...INSTALL, term: term(3), logStart: asOffset(10), keep: at(1, 10) }
+  const { log } = single.receive(3, install)
+  assert.deepEqual(
+    log.map(({ kind }) => kind),
+    ['install'],
+  )
+  const [ack] = acks(single.durable(at(2, 50)))
+  assert.deepEqual(ack?.accepted, at(1, 10))
+  assert.deepEqual(ack?.durable, at(-1, 0))
+  assert.deepEqual(acks(single.sync())[0]?.durable, at(1, 10))
+})
+
+test('R5: a suspect replica is made whole by its leader alone, once it holds that durably; a whole one by nobody', () => {
+  const clear = { kind: 'clear', term: term(1), at: at(1, 8) } as const
+  const append = { ...APPEND, batches: [batch(6, 8)] }
+  const single = new Single({ suspect: true })
+  single.receive(2, append)
+  assert.equal(single.receive(2, clear).hardState, undefined, 'it is not durable yet')
+  single.sync()
+  assert.equal(single.receive(3, clear).hardState, undefined, 'not its leader')
+  const whole = { term: 1, votedFor: 2, suspect: false }
+  assert.deepEqual(single.receive(2, clear).hardState, whole)
+  const other = new Single()
+  other.receive(2, append)
+  other.sync()
+  assert.equal(other.receive(2, clear).hardState, undefined, 'its vote is still its own')
+})
+
+test('R9: a follower that learns of a commit has nothing to send', () => {
+  const { committed, replicate } = new Single().receive(2, { ...APPEND, commit: at(1, 4) })
+  assert.deepEqual(committed, at(1, 4))
+  assert.equal(replicate, false)
 })
 
 test('R9: what is committed by the own sync is told at once', () => {

@@ -178,3 +178,29 @@ test('R9: an acknowledgement that establishes a leader is told as that, once', (
   assert.equal(single.receive(2, ACK).roleChanged, true)
   assert.equal(single.receive(2, ACK).roleChanged, false)
 })
+
+test('3.3: the leader of one term may be that of a later one', () => {
+  const single = new Single()
+  single.receive(2, APPEND)
+  single.receive(2, { ...APPEND, term: term(2) })
+  assert.equal(single.raft.term, 2)
+  assert.equal(single.raft.leader, 2)
+})
+
+test('R8: who is unfit does not campaign, told to or not', () => {
+  const single = new Single()
+  claim(single, 2)
+  single.step({ kind: 'fitness', fit: false })
+  single.receive(2, { kind: 'timeout-now', term: term(1) })
+  assert.equal(single.raft.role, 'follower')
+})
+
+test('an election that was won is none that got nowhere: the next one is not put off for it', () => {
+  const single = new Single()
+  for (let tries = 0; tries < 3; tries++) single.tick()
+  single.lead()
+  single.receive(2, { kind: 'higher-term', term: term(3) })
+  const dueMs = single.raft.deadlineMs
+  single.tick()
+  assert.equal(single.raft.deadlineMs, dueMs + TIMING.retryMs)
+})

@@ -353,7 +353,7 @@ export class Roles<B extends BatchRef> {
       message.term > this.#term || this.#role !== 'leader',
       `two leaders in epoch ${message.term}: ${from} and this node`,
     )
-    if (message.term > this.#term || this.#role !== 'follower' || this.#leader !== from) {
+    if (message.term > this.#term || this.#leader !== from) {
       this.#becomeFollower(message.term, from, nowMs)
     }
     if (message.kind === 'install') this.#following.install(from, message)

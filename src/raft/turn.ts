@@ -39,9 +39,8 @@ export class Turn {
   }
 
   leaderLost(leader: NodeId, nowMs: number): void {
+    this.rest()
     this.#lost = leader
-    this.#deadlineMs = Infinity
-    this.#tries = 0
     this.wait(nowMs)
   }
 

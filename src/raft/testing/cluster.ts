@@ -31,7 +31,7 @@ export const TIMING: RaftTiming = {
 }
 
 /** More steps than any test takes until its group rests, or messages until a follower has everything. */
-const ENDLESS = 1_000
+const ENDLESS = 10_000
 
 /** What a broken core, or a broken driver of it, would do otherwise. */
 export interface Variant {

@@ -5,8 +5,8 @@ import { asLeaderEpoch, asNodeId, asOffset } from '../../base/brand.ts'
 import { EpochTable } from '../../base/epoch-table.ts'
 import type { Position } from '../../base/position.ts'
 import type { HardState } from '../durability.ts'
-import type { Effects, RaftEvent } from '../events.ts'
-import type { AppendAck, AppendRequest, BatchRef, Message } from '../messages.ts'
+import type { Effects, RaftEvent, SendPlan } from '../events.ts'
+import type { AppendAck, AppendRequest, BatchRef, InstallRequest, Message } from '../messages.ts'
 import { Raft } from '../raft.ts'
 import { TIMING } from './cluster.ts'
 
@@ -109,14 +109,24 @@ export class Single {
     return this
   }
 
+  /** What there is for the follower; no tombstone was removed. */
+  next(to: number): SendPlan | undefined {
+    return this.raft.nextFor(asNodeId(to), asOffset(0))
+  }
+
   /** Sends what there is for the follower, so that its answers count. */
   send(to: number): void {
-    const plan = this.raft.nextFor(asNodeId(to), asOffset(0))
+    const plan = this.next(to)
     assert.ok(plan?.kind === 'append')
     const epoch = plan.starts.at(-1)?.epoch ?? plan.prev.epoch
     this.raft.sent(asNodeId(to), { epoch, offset: plan.below })
   }
 }
+
+export const batch = (baseOffset: number, nextOffset: number): BatchRef => ({
+  baseOffset: asOffset(baseOffset),
+  nextOffset: asOffset(nextOffset),
+})
 
 export const kinds = ({ send }: Effects<BatchRef>): string[] =>
   send.map(({ to, message }) => `${message.kind} to ${to}`)
@@ -131,6 +141,17 @@ export const APPEND: AppendRequest<BatchRef> = {
   logStart: asOffset(0),
   probe: true,
   round: 0,
+}
+
+/** At a position that `Single` holds. */
+export const INSTALL: InstallRequest = {
+  kind: 'install',
+  term: term(1),
+  logStart: asOffset(4),
+  epochs: [{ epoch: term(1), start: asOffset(0) }],
+  keep: at(1, 4),
+  tombstonesRemovedBelow: asOffset(0),
+  snapshot: undefined,
 }
 
 export const ACK: AppendAck = {
