@@ -49,7 +49,8 @@ async function setUp() {
     groups: {
       addPartition: (index) => groupEvents.push(`add ${index}`),
       removePartition: (index) => groupEvents.push(`remove ${index}`),
-      onTopicsDeleted: (names) => groupEvents.push(`deleted ${names.join()}`),
+      onTopicsDeleted: (topics) =>
+        groupEvents.push(`deleted ${topics.map(({ name }) => name).join()}`),
     },
   })
   const create = async (name: string, count = 1) => {

@@ -104,7 +104,7 @@ export class Partitions {
   #onChange(change: MetadataChange): void {
     for (const topic of change.topicsDeleted) this.#delete(topic)
     if (change.topicsDeleted.length > 0) {
-      this.#groups.onTopicsDeleted(change.topicsDeleted.map(({ name }) => name))
+      this.#groups.onTopicsDeleted(change.topicsDeleted)
     }
     for (const topic of change.topicsCreated) this.#add(topic)
     for (const topic of change.topicsChanged) this.#update(topic)

@@ -8,6 +8,9 @@ export interface CommittedOffset {
   readonly entry: OffsetEntry
 }
 
+/** Whether the topic of an offset is gone; `id` is the topic's when it was committed, undefined where not known. */
+export type IsGone = (topic: string, id: string | undefined) => boolean
+
 export class CommittedOffsets {
   /** By group, topic and partition; no map in it is empty. */
   readonly #groups = new Map<string, Map<string, Map<number, OffsetEntry>>>()

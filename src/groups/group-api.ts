@@ -75,7 +75,7 @@ export interface GroupCoordinatorControl {
   /** The replica is going away. */
   removePartition(partition: number): void
   /** Committed offsets of these topics are dropped. */
-  onTopicsDeleted(topics: readonly string[]): void
+  onTopicsDeleted(topics: readonly { readonly name: string; readonly id: string }[]): void
   /**
    * For FindCoordinator: the partition of `__consumer_offsets` whose leader coordinates the group. Creates that topic when
    * it is missing, and then answers COORDINATOR_NOT_AVAILABLE until it is there.

@@ -3,6 +3,7 @@
 import { ErrorCode, errorMessage } from '../protocol/error-codes.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { failedJoin, failedSync } from './classic-group.ts'
+import type { IsGone } from './committed-offsets.ts'
 import { describeGroup, type DescribedGroup, listed } from './describe.ts'
 import type {
   DeleteGroupsRequest,
@@ -69,9 +70,12 @@ export class GroupCoordinator implements GroupApi, GroupCoordinatorControl {
     this.#shards.delete(partition)
   }
 
-  onTopicsDeleted(topics: readonly string[]): void {
-    const gone = new Set(topics)
-    for (const shard of this.#shards.values()) shard.dropTopics((topic) => gone.has(topic))
+  onTopicsDeleted(...[topics]: Parameters<GroupCoordinatorControl['onTopicsDeleted']>): void {
+    const gone = new Map(topics.map(({ name, id }) => [name, id]))
+    // What was committed for another topic of that name, which this node has not heard of yet, stays.
+    const isGone: IsGone = (topic, id) =>
+      gone.has(topic) && (id ?? gone.get(topic)) === gone.get(topic)
+    for (const shard of this.#shards.values()) shard.dropTopics(isGone)
   }
 
   close(): void {

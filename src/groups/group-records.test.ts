@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { ZERO_UUID } from '../protocol/schema.ts'
 import { decodeGroupRecord, encodeGroupRecord } from './group-records.ts'
 
 const hex = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString('hex')
@@ -14,12 +15,31 @@ test('keys and values are laid out as in Kafka', () => {
     metadata: 'm',
     commitTimestampMs: 9,
     expireTimestampMs: -1,
+    topicId: ZERO_UUID,
   }
   const offset = encodeGroupRecord({ type: 'offset', group: 'g', topic: 't', partition: 3, entry })
   assert.equal(hex(offset.key), '0001' + '000167' + '000174' + '00000003')
   assert.equal(
     hex(offset.value),
     '0003' + '0000000000000007' + '00000002' + '00016d' + '0000000000000009',
+  )
+  const topicId = 'V8_S243z5emwWkrIQP89GA'
+  const withId = encodeGroupRecord({
+    type: 'offset',
+    group: 'g',
+    topic: 't',
+    partition: 3,
+    entry: { ...entry, topicId },
+  })
+  assert.equal(
+    hex(withId.value),
+    '0004' +
+      '0000000000000007' +
+      '00000002' +
+      '026d' +
+      '0000000000000009' +
+      '010010' +
+      Buffer.from(topicId, 'base64url').toString('hex'),
   )
   const expiring = { ...entry, leaderEpoch: -1, expireTimestampMs: 11 }
   const old = encodeGroupRecord({
@@ -45,7 +65,12 @@ test('what is written is read back, sharing no memory', () => {
     expireTimestampMs: fc.constant(-1),
   })
   const entry = fc.record(
-    { offset: fc.maxSafeNat(), leaderEpoch: fc.integer({ min: -1, max: 99 }), metadata: text },
+    {
+      offset: fc.maxSafeNat(),
+      leaderEpoch: fc.integer({ min: -1, max: 99 }),
+      metadata: text,
+      topicId: fc.constantFrom(ZERO_UUID, 'V8_S243z5emwWkrIQP89GA'),
+    },
     { noNullPrototype: true },
   )
   const member = fc.record(

@@ -10,6 +10,7 @@ import {
 } from '../protocol/message.ts'
 import { groupMetadataKey, groupMetadataValue } from '../protocol/persisted/group-metadata.ts'
 import { offsetCommitKey, offsetCommitValue } from '../protocol/persisted/offset-commit.ts'
+import { ZERO_UUID } from '../protocol/schema.ts'
 
 /** A committed offset. */
 export interface OffsetEntry {
@@ -20,6 +21,8 @@ export interface OffsetEntry {
   readonly commitTimestampMs: number
   /** -1: expires with its group. */
   readonly expireTimestampMs: number
+  /** Of the topic when it was committed: one of the same name may come after it. 16 zero bytes as text where not known. */
+  readonly topicId: string
 }
 
 export type GroupMetadata = ValueOf<typeof groupMetadataValue>
@@ -42,9 +45,15 @@ export interface GroupMetadataRecord {
 
 export type GroupRecord = OffsetRecord | GroupMetadataRecord | { readonly type: 'other' }
 
+/** Undefined where it is not known. */
+export function topicIdOf(entry: OffsetEntry | undefined): string | undefined {
+  return entry === undefined || entry.topicId === ZERO_UUID ? undefined : entry.topicId
+}
+
 const OFFSET_KEY_VERSION = 1
-/** Kafka's choice: the last version without topic ids. */
-const OFFSET_VALUE_VERSION = 3
+const OFFSET_VALUE_VERSION = 4
+/** Kafka's choice where there is no topic id. */
+const NAMED_OFFSET_VALUE_VERSION = 3
 /** The only version that carries an expiry of its own. */
 const EXPIRING_OFFSET_VALUE_VERSION = 1
 const GROUP_KEY_VERSION = 2
@@ -72,17 +81,21 @@ export function encodeGroupRecord(record: OffsetRecord | GroupMetadataRecord): K
 }
 
 function encodeOffset(entry: OffsetEntry): Uint8Array {
-  const { offset, leaderEpoch, metadata, commitTimestampMs, expireTimestampMs } = entry
+  const { offset, leaderEpoch, metadata, commitTimestampMs, expireTimestampMs, topicId } = entry
   const value: InputOf<typeof offsetCommitValue> = {
     offset,
     leaderEpoch,
     metadata,
     commitTimestamp: commitTimestampMs,
     expireTimestamp: expireTimestampMs,
+    topicId,
   }
-  const expires = expireTimestampMs !== -1
-  const version = expires ? EXPIRING_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION
-  return encodeVersioned(offsetCommitValue, version, value)
+  return encodeVersioned(offsetCommitValue, versionOf(entry), value)
+}
+
+function versionOf({ expireTimestampMs, topicId }: OffsetEntry): number {
+  if (expireTimestampMs !== -1) return EXPIRING_OFFSET_VALUE_VERSION
+  return topicId === ZERO_UUID ? NAMED_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION
 }
 
 /** Throws ProtocolError on a malformed record. Nothing of the result shares memory with the input. */
@@ -113,6 +126,7 @@ function decodeOffset(value: Uint8Array): OffsetEntry {
     metadata: read.metadata,
     commitTimestampMs: read.commitTimestamp,
     expireTimestampMs: read.expireTimestamp,
+    topicId: read.topicId,
   }
 }
 

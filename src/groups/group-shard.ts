@@ -13,7 +13,7 @@ import { readRecordBatches } from '../replicated/record-batches.ts'
 import type { AppendRejection, CommitOutcome, ReplicatedLog } from '../replicated/replicated-log.ts'
 import { ClassicGroup, failedJoin, failedSync } from './classic-group.ts'
 import { CommitDeadlines } from './commit-deadline.ts'
-import { CommittedOffsets } from './committed-offsets.ts'
+import { CommittedOffsets, type IsGone } from './committed-offsets.ts'
 import { isExpired } from './expiry.ts'
 import type {
   GroupCoordinatorOptions,
@@ -33,6 +33,7 @@ import {
   type GroupRecord,
   type OffsetEntry,
   type OffsetRecord,
+  topicIdOf,
 } from './group-records.ts'
 import { Joins } from './join.ts'
 import { type LeavingMember, type LeftMember, Memberships } from './membership.ts'
@@ -256,10 +257,10 @@ export class GroupShard implements GroupWorld {
   }
 
   /** Their offsets go; who asks for them meanwhile may still see them. */
-  dropTopics(isGone: (topic: string) => boolean): void {
+  dropTopics(isGone: IsGone): void {
     if (this.unavailable !== ErrorCode.NONE) return
     const records = [...this.#groups.values()].flatMap((group) =>
-      this.#offsetTombstones(group, ({ topic }) => isGone(topic)),
+      this.#offsetTombstones(group, ({ topic, entry }) => isGone(topic, topicIdOf(entry))),
     )
     this.#appendInPieces(records)
   }
@@ -302,7 +303,7 @@ export class GroupShard implements GroupWorld {
   /** Of the group's offsets that are committed or on their way. */
   #offsetTombstones(
     group: ClassicGroup,
-    which: (key: { readonly topic: string; readonly partition: number }) => boolean,
+    which: (key: { readonly topic: string; readonly entry?: OffsetEntry }) => boolean,
   ): OffsetRecord[] {
     const { groupId } = group
     const keys = [...this.#offsets.of(groupId)].filter(
@@ -403,17 +404,21 @@ export class GroupShard implements GroupWorld {
   }
 
   /**
-   * Offsets of topics that were deleted while nobody coordinated. Offsets are taken for topics that exist only: what metadata
-   * not older than this leadership does not have was deleted, while what this node does not know may have come since.
+   * Offsets of topics that were deleted while nobody coordinated, whether or not others have their names by now. Offsets are
+   * taken for topics that exist only: what metadata not older than this leadership does not have was deleted.
    */
   async #dropDeleted(): Promise<void> {
     const { metadata } = this.#options
+    const isMissing = (topic: string): boolean => metadata.partitionCount(topic) === undefined
     const epoch = this.#applied.serving
     const serves = (): boolean => epoch !== undefined && this.#applied.serving === epoch
     while (serves() && !(await metadata.caughtUp())) {
       await new Promise<void>((resolve) => this.timers.after(CATCH_UP_RETRY_MS, resolve))
     }
-    if (serves()) this.dropTopics((topic) => metadata.partitionCount(topic) === undefined)
+    if (!serves()) return
+    this.dropTopics(
+      (topic, id) => id !== metadata.topicId(topic) && (id !== undefined || isMissing(topic)),
+    )
   }
 
   #scheduleExpiry(): void {

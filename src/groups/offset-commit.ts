@@ -40,6 +40,7 @@ export async function commitOffsets(
           offset: committedOffset,
           leaderEpoch: committedLeaderEpoch,
           metadata: partition.committedMetadata ?? '',
+          topicId: options.metadata.topicId(name),
           ...times,
         }
         offsets.push({ topic: name, partition: partitionIndex, entry })

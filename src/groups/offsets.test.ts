@@ -232,6 +232,33 @@ test('groups are listed by state and type', async () => {
   assert.deepEqual(await names({ typesFilter: ['consumer'] }), [])
 })
 
+test('a topic that was created anew while nobody coordinated begins without offsets', async () => {
+  const rig = new GroupRig()
+  assert.equal(await rig.commitOne(5), 0)
+  rig.log.loseLeadership()
+  rig.deleteTopic('t')
+  rig.topics.set('t', 4)
+  rig.recreated.set('t', 1)
+  rig.log.lead()
+  await rig.time.settle()
+  assert.equal(await rig.fetchOne(), -1)
+  assert.equal(await rig.commitOne(7), 0)
+  rig.log.loseLeadership()
+  rig.log.lead()
+  await rig.time.settle()
+  assert.equal(await rig.fetchOne(), 7)
+})
+
+test('the deletion of a topic, heard of late, leaves the offsets of the one after it', async () => {
+  const rig = new GroupRig()
+  const id = rig.idOf('t')
+  rig.recreated.set('t', 1)
+  assert.equal(await rig.commitOne(5), 0)
+  rig.coordinator.onTopicsDeleted([{ name: 't', id }])
+  await rig.time.settle()
+  assert.equal(await rig.fetchOne(), 5)
+})
+
 test('offsets of deleted topics go, also those that were deleted while nobody coordinated', async () => {
   const rig = new GroupRig()
   const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: '' }]
@@ -243,8 +270,7 @@ test('offsets of deleted topics go, also those that were deleted while nobody co
   })
   const left = async (of: GroupRig) =>
     (await of.fetch({ groupId: 'g', topics: null }, 7)).topics.map(({ name }) => name)
-  rig.topics.delete('u')
-  rig.coordinator.onTopicsDeleted(['u'])
+  rig.deleteTopic('u')
   await rig.time.settle()
   assert.deepEqual(await left(rig), ['t'])
   const later = new GroupRig({ logs: rig.logs, time: rig.time, topics: new Map() })

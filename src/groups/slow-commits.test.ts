@@ -33,7 +33,7 @@ test('a group whose first commit came late is listed and can be deleted', async 
 
 test('an offset that came late goes with its topic, also where the deletion overtakes its commit', async () => {
   const rig = await slowCommit()
-  rig.coordinator.onTopicsDeleted(['t'])
+  rig.deleteTopic('t')
   await rig.time.settle()
   assert.equal(await rig.fetchOne(), -1)
 })
@@ -45,7 +45,7 @@ test('a deletion covers commits that are still on their way, though nobody waits
   const commit = rig.commitOne(5)
   await rig.time.advance(5_001)
   await commit
-  rig.coordinator.onTopicsDeleted(['t'])
+  rig.deleteTopic('t')
   rig.log.commit()
   await rig.time.settle()
   assert.equal(await rig.fetchOne(), -1)

@@ -50,6 +50,8 @@ export class GroupRig {
   readonly coordinator: GroupCoordinator
   /** Partitions by topic. */
   readonly topics: Map<string, number>
+  /** How often a topic was created anew under its name. */
+  readonly recreated = new Map<string, number>()
   clientId = 'client'
   #random = 1
 
@@ -93,9 +95,19 @@ export class GroupRig {
     return this.#random >>> 24
   }
 
+  idOf(topic: string): string {
+    const name = `${topic}${this.recreated.get(topic) ?? ''}`
+    return Buffer.from(name.padEnd(16, '.').slice(0, 16)).toString('base64url')
+  }
+
+  /** Also tells the coordinator. */
+  deleteTopic(name: string): void {
+    this.topics.delete(name)
+    this.coordinator.onTopicsDeleted([{ name, id: this.idOf(name) }])
+  }
+
   #metadata(): GroupMetadataPort {
-    const idOf = (topic: string): string =>
-      Buffer.from(topic.padEnd(16, '.').slice(0, 16)).toString('base64url')
+    const idOf = (topic: string): string => this.idOf(topic)
     return {
       offsetsPartitionCount: () => (this.logs.length === 0 ? undefined : this.logs.length),
       createOffsetsTopic: () => Promise.resolve(3),
