@@ -232,11 +232,11 @@ export class GroupShard implements GroupWorld {
       group: group.groupId,
       ...offset,
     }))
-    const done = group.pendingOffsets.add(records)
+    const takeOff = group.pendingOffsets.add(records)
     const { settled, ended } = this.#append(records)
     // Not when the client stops to wait: a commit that comes late must find its group, and a deletion must cover it.
     void ended.then(() => {
-      done()
+      takeOff()
       this.released(group)
     })
     return settled
