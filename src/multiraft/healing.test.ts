@@ -17,6 +17,9 @@ async function turn(): Promise<void> {
   for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Of an answer, before its batches. */
+const HEAD_BYTES = 9
+
 /** One node with one replica that may be sick; who leads is asked by `call`. */
 class Ward {
   readonly group: LoneGroup
@@ -26,6 +29,9 @@ class Ward {
   /** `from to` of what was asked, and whom. */
   readonly asked: string[] = []
   answer: (body: Uint8Array) => Promise<Uint8Array> = () => Promise.resolve(new Uint8Array())
+  /** With every answer. */
+  tombstonesRemovedBelow = 0
+  spared = false
   snapshotAnswer: () => Promise<Uint8Array> = () => Promise.resolve(new Uint8Array())
   handedOver = 0
   readonly said: string[] = []
@@ -56,12 +62,19 @@ class Ward {
             view.getBigInt64(body.length - 8),
           ]
           this.asked.push(`${from} to ${until} of ${to}`)
-          return this.answer(body)
+          return this.answer(body).then((bytes) => Buffer.concat([this.#head(), bytes]))
         },
       },
       groupOf: () => this.present?.group,
       handOver: () => this.handedOver++,
     })
+  }
+
+  #head(): Uint8Array {
+    const writer = new Writer(16)
+    writer.int64(this.tombstonesRemovedBelow)
+    writer.int8(this.spared ? 1 : 0)
+    return Buffer.concat(writer.finish())
   }
 
   #snapshotAsked(to: number): Promise<Uint8Array> {
@@ -83,15 +96,33 @@ class Ward {
     await turn()
   }
 
+  /** How many bytes come, if any. */
   async serve(from: number, to: number, more = 0): Promise<number[]> {
+    const { length } = await this.#answerTo(from, to, more)
+    return length === HEAD_BYTES ? [] : [length]
+  }
+
+  /** Below what tombstones are gone, and whether node 3 can be spared. */
+  async head(): Promise<number[]> {
+    const answer = Buffer.from(await this.#answerTo(10, 11, 0))
+    return [Number(answer.readBigInt64BE()), answer[8]!]
+  }
+
+  async askForSnapshot(from: number): Promise<void> {
+    const writer = new Writer(64)
+    writer.string(this.group.group.id, false)
+    const body = Buffer.concat(writer.finish())
+    await this.handlers.get(CallMethod.SNAPSHOT)!(asNodeId(from), body)
+  }
+
+  #answerTo(from: number, to: number, more: number): Promise<Uint8Array> {
     const writer = new Writer(64)
     writer.string(this.group.group.id, false)
     writer.int64(from)
     writer.int64(to)
     for (let i = 0; i < more; i++) writer.int8(0)
     const body = Buffer.concat(writer.finish())
-    const bytes = await this.handlers.get(CallMethod.FETCH_RANGE)!(asNodeId(3), body)
-    return bytes.length === 0 ? [] : [bytes.length]
+    return this.handlers.get(CallMethod.FETCH_RANGE)!(asNodeId(3), body)
   }
 }
 
@@ -235,6 +266,34 @@ test('a sole replica has nobody to ask', async () => {
   assert.deepEqual(ward.said, ['bytes of the only replica are damaged'])
 })
 
+test('R10: a range that tombstones are gone from, there or here, is not patched: the log begins anew, if it can be spared', async () => {
+  const there = sick()
+  there.answer = () => records(2, 3)
+  there.tombstonesRemovedBelow = 3
+  await there.heal()
+  assert.equal(there.group.log.damage?.from, 2)
+  there.spared = true
+  await there.retry()
+  assert.deepEqual([there.group.raft.suspect, there.group.log.end.offset], [true, 0])
+  const here = sick()
+  here.answer = () => records(2, 3)
+  here.spared = true
+  here.group.log.tombstonesRemovedBelow = asOffset(5)
+  await here.heal()
+  assert.ok(here.group.raft.suspect)
+})
+
+test('R10: tombstones that are gone below the damage there, and up to it here, are no matter', async () => {
+  const ward = sick()
+  ward.answer = () => records(2, 3)
+  ward.spared = true
+  ward.tombstonesRemovedBelow = 2
+  ward.group.log.tombstonesRemovedBelow = asOffset(4)
+  await ward.heal()
+  assert.equal(ward.group.log.damage, undefined)
+  assert.ok(!ward.group.raft.suspect)
+})
+
 test('a replica without its snapshot asks its leader for it, and again after a while', async () => {
   const group = new LoneGroup()
   const ward = new Ward(group)
@@ -281,6 +340,30 @@ test('a leader whose own bytes are damaged gives nothing; whatever else fails is
   const broken = ward.serve(6, 9)
   ward.group.log.failRead(new Error('broken'))
   await assert.rejects(broken, /broken/)
+})
+
+test('an answer says what tombstones are gone, and whether the replica can be spared', async () => {
+  const ward = leading()
+  ward.group.log.tombstonesRemovedBelow = asOffset(5)
+  ward.group.ack(2)
+  const said = (): Promise<number[]> => ward.head()
+  assert.deepEqual(await said(), [5, 1])
+  ward.group.goesDown(2)
+  assert.deepEqual(await said(), [5, 0])
+  ward.present = undefined
+  assert.deepEqual(await said(), [0, 0])
+})
+
+test('a snapshot is sent to the voter that asks for it', async () => {
+  const ward = leading()
+  ward.group.takeTrace()
+  await ward.askForSnapshot(9)
+  assert.deepEqual(ward.group.takeTrace(), [])
+  await ward.askForSnapshot(3)
+  assert.deepEqual(ward.group.takeTrace(), ['dirty'])
+  ward.present = undefined
+  await ward.askForSnapshot(3)
+  assert.deepEqual(ward.group.takeTrace(), [])
 })
 
 test('a request for no range is refused', async () => {

@@ -167,6 +167,7 @@ export class FakeLog implements StoredLog {
     this.logStart = logStart
     this.end = { epoch: this.epochs.last, offset: logStart }
     this.durable = at(-1, 0)
+    this.damage = undefined
     this.#batches = []
   }
 
