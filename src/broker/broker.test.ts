@@ -321,7 +321,8 @@ test('pipelined batches of a producer wait for its state instead of being refuse
   // The state is rebuilt after a truncation, as after a start; the disk takes its time.
   let answerSnapshot = (): void => undefined
   const { snapshots } = double
-  snapshots.latest = () => new Promise((resolve) => (answerSnapshot = () => resolve(undefined)))
+  const found = await snapshots.survey()
+  snapshots.survey = () => new Promise((resolve) => (answerSnapshot = () => resolve(found)))
   await produce(client, 'loading', batch(1))
   producers.onTruncated({ epoch: double.logEnd.epoch, offset: asOffset(1) })
   assert.equal(producers.inStep, false)

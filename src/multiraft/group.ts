@@ -210,7 +210,6 @@ export class RaftGroup {
 
   /** As leader: as if the follower had asked for it. */
   #deferred(to: NodeId): void {
-    if (this.#raft.role !== 'leader') return
     const message = { kind: 'deferred', term: this.#raft.term } as const
     this.#step({ kind: 'message', from: to, message, nowMs: this.#now() })
   }

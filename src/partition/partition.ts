@@ -78,7 +78,12 @@ export class Partition {
         this.#wake()
       },
       beforeLogStart: (offset) => this.producers.beforeLogStart(offset),
-      onRoleChanged: () => this.#wake(),
+      snapshotWanted: () => this.producers.snapshotWanted(),
+      onSnapshot: () => this.producers.onSnapshot(),
+      onRoleChanged: () => {
+        this.producers.onRoleChanged()
+        this.#wake()
+      },
       onLogStartChanged: () => this.#wake(),
       onClosed: () => this.close(),
     })

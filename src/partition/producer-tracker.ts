@@ -1,9 +1,13 @@
 // Keeps a partition's producer state in step with its log: every batch the log takes is observed at once, whoever appended
 // it; a truncation or a restart rebuilds the state from the newest snapshot that the log still holds and the batch headers
 // after it. While it is not in step, the partition takes no batch that carries a producer id.
+//
+// Invariant: once the log start has moved, a snapshot is there of a committed position at or above it, though it be empty: what
+// lay below is in no log any more. A replica that is installed gets the leader's (law R10), and its log may not be there yet.
 
 import { assert } from '../base/assert.ts'
 import { asOffset, type Offset } from '../base/brand.ts'
+import { NO_EPOCH } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
 import type { Clock, Logger } from '../env/env.ts'
 import type { Limiter } from '../env/limiter.ts'
@@ -12,7 +16,14 @@ import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { StoreError } from '../storage/store.ts'
 import { eachBatch } from './batches.ts'
 import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
-import { ProducerState } from './producer-state.ts'
+import { type ProducerEntry, ProducerState } from './producer-state.ts'
+
+type Restored =
+  | { readonly kind: 'found'; readonly at: Position; readonly entries: readonly ProducerEntry[] }
+  | { readonly kind: 'awaited'; readonly at: Position }
+  | { readonly kind: 'damaged' }
+  /** Nothing lies below the log start, or it was moved by a version that kept nothing where there was no producer. */
+  | { readonly kind: 'none' }
 
 /** A restart replays at most about this much per partition. */
 const SNAPSHOT_BYTES = 16 * 1024 * 1024
@@ -46,6 +57,8 @@ export class ProducerTracker {
   /** Counts rebuilds, so that one that was overtaken by a truncation stops. */
   #rebuild = 0
   #rebuilding: Promise<void> = Promise.resolve()
+  /** All that is known of what lies below the log start is a snapshot of this position, which the log has not reached. */
+  #awaited: Position | undefined
   #bytesSinceSnapshot = 0
   #batchesSinceSnapshot = 0
   /** `#bytesSinceSnapshot` when it was last looked at whether the partition rests. */
@@ -83,7 +96,7 @@ export class ProducerTracker {
 
   onAppended(batches: Uint8Array): void {
     // A rebuild reads up to the log end, so what arrives meanwhile is found there.
-    if (!this.#inStep) return
+    if (!this.#inStep) return this.#lookAgain()
     const nowMs = this.#nowMs()
     eachBatch(batches, (at) => {
       this.state.observe(batches, at, nowMs)
@@ -101,7 +114,7 @@ export class ProducerTracker {
 
   onTruncated(to: Position): void {
     // In step and nothing that was seen is gone: only an epoch start fell.
-    if (this.#inStep && this.#next <= to.offset) return
+    if (this.#inStep && this.#next <= to.offset && to.epoch !== NO_EPOCH) return
     this.#startRebuild()
   }
 
@@ -138,22 +151,45 @@ export class ProducerTracker {
   }
 
   /**
-   * Every replica needs a snapshot of its own before its log start moves, whoever moves it (law R10). Undefined: there is one,
-   * or nothing to keep. Resolves, however long that takes, when there is one, or none can be made.
+   * Every replica needs a snapshot of its own before its log start moves, whoever moves it (law R10). Undefined: there is one.
+   * Resolves, however long that takes, when there is one, or none can be made.
    */
   beforeLogStart(offset: Offset): Promise<void> | undefined {
-    if (offset <= this.#keptTo || (this.#inStep && this.state.size === 0)) return undefined
+    if (offset <= this.#keptTo) return undefined
     return this.#keepWhenCommitted(offset)
+  }
+
+  /** A follower is to be installed, and no snapshot could be read: there will be one once this replica knows its state. */
+  snapshotWanted(): boolean {
+    if (this.#inStep) this.#saveSnapshotLater()
+    return true
+  }
+
+  /** The leader's snapshot is here. */
+  onSnapshot(): void {
+    if (!this.#inStep) this.#startRebuild()
+  }
+
+  onRoleChanged(): void {
+    this.#lookAgain()
+  }
+
+  /** The awaited snapshot counts now, or never will: the log went another way. */
+  #lookAgain(): void {
+    const { logEnd } = this.#log
+    if (this.#awaited === undefined) return
+    if (this.#awaited.offset > logEnd.offset && this.#awaited.epoch >= logEnd.epoch) return
+    this.#startRebuild()
   }
 
   async #keepWhenCommitted(offset: Offset): Promise<void> {
     for (;;) {
       await this.settled()
-      if (offset <= this.#keptTo || !this.#inStep || this.state.size === 0) return
+      // The process ends: the log start stays where it is.
+      if (this.#closed) return new Promise<void>(() => {})
+      if (offset <= this.#keptTo || !this.#inStep) return
       const end = this.#log.logEnd.offset
-      // Of the epoch of its last record: an epoch that began right there may not be committed when the records are.
-      const at = { epoch: this.#log.epochs.epochAt(asOffset(end - 1)), offset: end }
-      if (!(await this.#saveSnapshot(at))) return
+      if (!(await this.#saveSnapshot())) return
       const truncations = this.#rebuild
       while (!this.#closed && this.#rebuild === truncations && this.#log.highWatermark < end) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve))
@@ -194,9 +230,13 @@ export class ProducerTracker {
     })
   }
 
-  #saveSnapshot(at: Position = this.#log.logEnd): Promise<boolean> {
+  #saveSnapshot(): Promise<boolean> {
     this.#bytesSinceSnapshot = 0
     this.#batchesSinceSnapshot = 0
+    const { epochs, logEnd } = this.#log
+    // Of the epoch of the last record: an epoch that began right there may not be committed when the records are.
+    const { offset } = logEnd
+    const at = offset === 0 ? logEnd : { epoch: epochs.epochAt(asOffset(offset - 1)), offset }
     return this.#log.snapshots.save(at, encodeProducerSnapshot(this.state))
   }
 
@@ -209,6 +249,7 @@ export class ProducerTracker {
     if (this.#closed) return
     this.#inStep = false
     this.#failedAtMs = undefined
+    this.#awaited = undefined
     const rebuild = ++this.#rebuild
     if (this.#keptTo > this.#log.logEnd.offset) this.#keptTo = asOffset(0)
     this.#wake()
@@ -240,19 +281,19 @@ export class ProducerTracker {
 
   async #replay(rebuild: number): Promise<void> {
     if (rebuild !== this.#rebuild) return
-    const snapshot = await this.#log.snapshots.latest(this.#log.logEnd.offset)
+    const known = await this.#restored()
     if (rebuild !== this.#rebuild) return
+    if (known.kind === 'awaited') {
+      this.#awaited = known.at
+      return this.#lookAgain()
+    }
+    // Taken up again by `onSnapshot`.
+    if (known.kind === 'damaged' && this.#log.logStart > 0 && this.#giveUp()) return
     this.state.clear()
     let next = this.#log.logStart
-    const entries = snapshot === undefined ? undefined : decodeProducerSnapshot(snapshot.bytes)
-    if (snapshot !== undefined && entries === undefined) {
-      this.#logger.warn('a damaged producer snapshot was passed over', {
-        offset: snapshot.at.offset,
-      })
-    }
-    if (snapshot !== undefined && entries !== undefined) {
-      for (const entry of entries) this.state.restore(entry)
-      next = asOffset(Math.max(next, snapshot.at.offset))
+    if (known.kind === 'found') {
+      for (const entry of known.entries) this.state.restore(entry)
+      next = asOffset(Math.max(next, known.at.offset))
     }
     this.#bytesSinceSnapshot = 0
     this.#batchesSinceSnapshot = 0
@@ -262,6 +303,32 @@ export class ProducerTracker {
       next = after
     }
     this.#finish()
+  }
+
+  /** The newest snapshot that counts and checks. */
+  async #restored(): Promise<Restored> {
+    const { held, ahead, read } = await this.#log.snapshots.survey()
+    for (const at of held.toReversed()) {
+      const snapshot = await read(at)
+      const entries = snapshot === undefined ? undefined : decodeProducerSnapshot(snapshot.bytes)
+      if (entries !== undefined) return { kind: 'found', at, entries }
+      this.#logger.warn('a damaged producer snapshot was passed over', { offset: at.offset })
+    }
+    if (held.length > 0) return { kind: 'damaged' }
+    const [first] = ahead
+    return first === undefined || this.#log.logStart === 0
+      ? { kind: 'none' }
+      : { kind: 'awaited', at: first }
+  }
+
+  /** What lies below the log start is not known here. True: the leader's snapshot will come. */
+  #giveUp(): boolean {
+    const comes = this.#log.needSnapshot()
+    this.#logger.error('the state of producers below the log start is lost on this replica', {
+      logStart: this.#log.logStart,
+      ...(comes ? { next: "the leader's is asked for" } : { next: 'their retries are not known' }),
+    })
+    return comes
   }
 
   async #replayFrom(from: Offset, rebuild: number): Promise<Offset> {
