@@ -26,6 +26,14 @@ function framed(body: Uint8Array): Uint8Array {
   return Buffer.concat([size, body])
 }
 
+/** The first 100 KB of a Produce request with so many bytes of records, and the size of its frame. */
+function beginningOf(recordBytes: number): { start: Buffer; bytes: number } {
+  const body = produceRequest('topic', new Uint8Array(recordBytes))
+  const chunks = encodeRequest(APIS.Produce, 9, { correlationId: 1, clientId: 'c' }, body)
+  const start = Buffer.concat(chunks, 100_000)
+  return { start, bytes: start.readInt32BE(0) }
+}
+
 test('malformed bytes close their connection with one line, and no other', async (t) => {
   const rig = await rigFor(t)
   const good = await rig.connect()
@@ -93,6 +101,24 @@ test('what would be refused is refused before it has come', async (t) => {
   clients.forEach((client, i) => client.write(open[i]!))
   const closed = Promise.race(clients.map((client) => client.closed.then(() => 'closed')))
   assert.equal(await Promise.race([closed, pause(50).then(() => 'open')]), 'open')
+})
+
+test('a large frame is counted only where it begins as a request', async (t) => {
+  const rig = await rigFor(t)
+  const { start, bytes } = beginningOf(500_000)
+  const honest = await rig.connect()
+  honest.write(start)
+  const spoilt: Uint8Array[] = [8, 12, 16].map((from) => {
+    const copy = Buffer.from(start)
+    return copy.fill(0xfe, from)
+  })
+  for (const hostile of spoilt) {
+    const client = await rig.connect()
+    client.write(hostile)
+    await client.closed
+  }
+  for (let i = 0; i < 50; i++) await turn()
+  assert.equal(rig.broker.stats().requestBytes, bytes)
 })
 
 test('what was asked before the malformed bytes is not answered after them', async (t) => {
@@ -264,12 +290,10 @@ test('who holds room with a large request that never comes gives it up when it c
   const rig = await rigFor(t, { configs: { 'chronik.inflight.bytes.max': '1000000' } })
   await rig.createTopic('topic')
   const holder = await rig.connect()
-  const start = Buffer.alloc(100_004)
-  start.writeInt32BE(90_000_000)
-  start.writeInt16BE(9, 6) // of a Produce request that is served
+  const { start, bytes } = beginningOf(90_000_000)
   holder.write(start)
   while (rig.broker.stats().requestBytes === 0) await turn()
-  assert.equal(rig.broker.stats().requestBytes, 90_000_000)
+  assert.equal(rig.broker.stats().requestBytes, bytes)
   const client = await rig.connect()
   let answered = false
   const waiting = produce(client, 'topic', batchOf(['a'])).finally(() => (answered = true))
@@ -283,18 +307,16 @@ test('who holds room with a large request that never comes gives it up when it c
 test('huge requests share a part of the room, however slowly they come; common ones find room beside them', async (t) => {
   const rig = await rigFor(t)
   await rig.createTopic('topic')
-  const start = Buffer.alloc(100_004)
-  start.writeInt32BE(90_000_000)
-  start.writeInt16BE(9, 6) // of a Produce request that is served
+  const { start, bytes } = beginningOf(90_000_000)
   const holders = [await rig.connect(), await rig.connect(), await rig.connect()]
   for (const holder of holders) holder.write(start)
   while (rig.broker.stats().requestBytes === 0) await turn()
   await pause(20)
-  assert.equal(rig.broker.stats().requestBytes, 90_000_000, 'the others wait')
+  assert.equal(rig.broker.stats().requestBytes, bytes, 'the others wait')
   const client = await rig.connect()
   assert.equal((await produce(client, 'topic', batchOf(['a']))).errorCode, 0)
   for (const holder of holders) {
-    assert.equal(rig.broker.stats().requestBytes, 90_000_000)
+    assert.equal(rig.broker.stats().requestBytes, bytes)
     holder.close()
     await pause(20)
   }

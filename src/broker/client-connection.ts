@@ -149,8 +149,14 @@ export class ClientConnection {
 
   /** What would be refused once it is whole is refused as soon as that is known. */
   #checkArriving(): void {
+    const { dispatcher } = this.#options
+    const { announcedBytes } = this.#frames
     const head = this.#frames.begun(REQUEST_HEAD_BYTES)
-    if (head !== undefined) this.#options.dispatcher.admit(head, this.#frames.announcedBytes)
+    if (head !== undefined) dispatcher.admit(head, announcedBytes)
+    if (this.#reserved > 0) return
+    // Before a large one is counted, and gets its room.
+    const beginning = this.#frames.begun(RESERVE_BYTES_MIN)
+    if (beginning !== undefined) dispatcher.examine(beginning, announcedBytes)
   }
 
   /** Starts what may start, and reads on or not. */

@@ -5,9 +5,15 @@ import { assert } from '../base/assert.ts'
 import type { Logger } from '../env/env.ts'
 import { API_VERSIONS_KEY, PRODUCE_KEY } from '../protocol/api-keys.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { ProtocolError } from '../protocol/errors.ts'
-import { decodeRequestHead, decodeRequestHeader, type RequestHeader } from '../protocol/headers.ts'
+import { MissingBytes, ProtocolError } from '../protocol/errors.ts'
+import {
+  decodeRequestHead,
+  decodeRequestHeader,
+  readRequestHeader,
+  type RequestHeader,
+} from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
+import { Reader } from '../protocol/reader.ts'
 import { encodeResponse } from '../protocol/requests.ts'
 import {
   Accepted,
@@ -46,6 +52,8 @@ export interface ServedApi {
   readonly maxVersion: number
   /** As ApiVersions says; below `minVersion` where clients expect to see it. */
   readonly advertisedMinVersion: number
+  /** As `Message.examine`, of a request. */
+  examine(beginning: Reader, version: number): void
   start(context: RequestContext, correlationId: number, body: Uint8Array, log: Logger): Started
 }
 
@@ -82,6 +90,7 @@ export function served<Request, Response>(
     minVersion,
     maxVersion: api.maxVersion,
     advertisedMinVersion: api.minVersion,
+    examine: (beginning, version) => api.request.examine(beginning, version),
     start(context, correlationId, body, log) {
       const { version } = context
       const request = api.request.decodePrefix(body, version)
@@ -149,6 +158,17 @@ export class Dispatcher {
    */
   admit(head: Uint8Array, bytes: number): void {
     this.#find(decodeRequestHead(head), bytes)
+  }
+
+  /** As `admit`, by more of its beginning: random bytes are hardly ever that of a request. */
+  examine(beginning: Uint8Array, bytes: number): void {
+    const reader = new Reader(beginning, bytes)
+    try {
+      const header = readRequestHeader(reader)
+      this.#find(header, bytes)?.examine(reader, header.apiVersion)
+    } catch (error) {
+      if (!(error instanceof MissingBytes)) throw error
+    }
   }
 
   /** Throws ProtocolError where the connection is to be closed. */

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ProtocolError } from './errors.ts'
+import { MissingBytes, ProtocolError } from './errors.ts'
 import { FrameSplitter } from './frames.ts'
 import { decodeRequestHeader, encodeRequestHeader } from './headers.ts'
 import { join } from './message.ts'
@@ -12,6 +12,7 @@ import { MESSAGES, versionsOf } from './testing/catalogue.ts'
 import { readFixtures } from './testing/fixtures.ts'
 import { generate } from './testing/generate.ts'
 import { below, pick, seeded, type Random } from './testing/random.ts'
+import { Reader } from './reader.ts'
 import { Writer } from './writer.ts'
 
 const readText = (path: string): string => readFileSync(path, 'utf8')
@@ -155,6 +156,43 @@ test('an announced length is refused before memory is taken for it', () => {
   const after = process.memoryUsage()
   // A single array or buffer of that length would take a gigabyte.
   assert.ok(after.rss - before.rss < 256 * 1024 * 1024, `${after.rss - before.rss} bytes`)
+})
+
+test('a beginning is never refused where the whole is not, and the whole is where it is malformed', () => {
+  const random = seeded(SEED)
+  const outcome = (
+    message: (typeof MESSAGES)[number],
+    version: number,
+    here: Uint8Array,
+    bytes: number,
+  ) => {
+    try {
+      message.examine(new Reader(here, bytes), version)
+      return 'whole'
+    } catch (error) {
+      if (error instanceof MissingBytes) return 'missing'
+      assert.ok(error instanceof ProtocolError, String(error))
+      return 'refused'
+    }
+  }
+  for (const message of MESSAGES) {
+    for (const { version, bytes } of readFixtures(message, readText)) {
+      for (let cut = 0; cut <= bytes.length; cut += 1 + below(random, bytes.length >> 3)) {
+        const wanted = cut === bytes.length ? 'whole' : 'missing'
+        const what = `${message.name} v${version}, ${cut} of ${bytes.length} bytes`
+        assert.equal(outcome(message, version, bytes.subarray(0, cut), bytes.length), wanted, what)
+      }
+      for (let i = 0; i < 5; i++) {
+        const mutant = mutate(bytes, random)
+        const whole =
+          attempt(() => message.decodePrefix(mutant, version)) === undefined ? 'refused' : 'whole'
+        assert.equal(outcome(message, version, mutant, mutant.length), whole)
+        const part = mutant.subarray(0, below(random, mutant.length + 1))
+        if (whole === 'whole')
+          assert.notEqual(outcome(message, version, part, mutant.length), 'refused')
+      }
+    }
+  }
 })
 
 test('mutated headers give a header or a protocol error', () => {

@@ -21,10 +21,6 @@ export interface RequestFrame {
   readonly body: Uint8Array
 }
 
-/**
- * Splits a frame (without its size) into header and body. The version need not be one that we speak, but the API must be
- * one that Kafka has: without knowing it, the header's own form is unknown.
- */
 /** With so many bytes of a request it is known which API it is of, and in which version. */
 export const REQUEST_HEAD_BYTES = 4
 
@@ -35,8 +31,17 @@ export function decodeRequestHead(head: Uint8Array): Pick<RequestHeader, 'apiKey
   return { apiKey: reader.int16(), apiVersion: reader.int16() }
 }
 
+/**
+ * Splits a frame (without its size) into header and body. The version need not be one that we speak, but the API must be
+ * one that Kafka has: without knowing it, the header's own form is unknown.
+ */
 export function decodeRequestHeader(frame: Uint8Array): RequestFrame {
   const reader = new Reader(frame)
+  return { header: readRequestHeader(reader), body: reader.rest() }
+}
+
+/** As `decodeRequestHeader`; the reader stands before the body then. */
+export function readRequestHeader(reader: Reader): RequestHeader {
   reader.field = 'request header'
   const apiKey = reader.int16()
   const apiVersion = reader.int16()
@@ -47,7 +52,7 @@ export function decodeRequestHeader(frame: Uint8Array): RequestFrame {
   if (length < -1) reader.fail(`client id of length ${length}`)
   const clientId = length === -1 ? null : reader.string(length)
   if (apiVersion >= info.flexibleSince) skipTaggedFields(reader)
-  return { header: { apiKey, apiVersion, correlationId, clientId }, body: reader.rest() }
+  return { apiKey, apiVersion, correlationId, clientId }
 }
 
 export function encodeRequestHeader(writer: Writer, header: RequestHeader): void {

@@ -67,6 +67,19 @@ export class Message<Value, Input> {
     }
   }
 
+  /**
+   * Throws ProtocolError where no message in this version begins so, MissingBytes where one might: then all that the reader
+   * has was well-formed. Returns where a whole message was read.
+   */
+  examine(beginning: Reader, version: number): void {
+    const codec = this.#codec(version)
+    try {
+      codec.decode(beginning)
+    } catch (error) {
+      throw this.#named(error, version)
+    }
+  }
+
   /** Appends the message. Throws `EncodeError` when the value does not fit the version. */
   encodeTo(writer: Writer, value: Input, version: number): void {
     if (!this.isSupported(version)) {

@@ -1,8 +1,8 @@
 // Reads Kafka's primitive types from one message. Every length is checked against the bytes that
 // are left before anything is allocated; whatever does not fit throws ProtocolError and nothing
-// else.
+// else, but for a message of which only the beginning is here.
 
-import { ProtocolError } from './errors.ts'
+import { MissingBytes, ProtocolError } from './errors.ts'
 
 /** Kafka refuses longer strings in both encodings (MessageGenerator's string reader). */
 export const STRING_BYTES_MAX = 0x7fff
@@ -29,10 +29,17 @@ export class Reader {
   #elementsLeft = ELEMENTS_MAX
   /** Reads stop here: the end of the message, or of the tagged field being read. */
   #end: number
+  /** As `#end`, or where the bytes that are here end, if that is before. */
+  #readable: number
 
-  constructor(bytes: Uint8Array) {
+  /**
+   * `messageBytes`: the size of the message where `bytes` is only its beginning. What would not fit in it is refused as ever;
+   * what would, and is not here, throws MissingBytes.
+   */
+  constructor(bytes: Uint8Array, messageBytes = bytes.byteLength) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.#end = bytes.byteLength
+    this.#end = messageBytes
+    this.#readable = bytes.byteLength
   }
 
   get position(): number {
@@ -52,13 +59,18 @@ export class Reader {
   enter(size: number): number {
     if (size > this.remaining) this.fail(`${size} bytes announced, ${this.remaining} left`)
     const outer = this.#end
-    this.#end = this.#position + size
+    this.#endAt(this.#position + size)
     return outer
   }
 
   leave(outer: number): void {
     if (this.#position !== this.#end) this.fail(`${this.remaining} bytes too many`)
-    this.#end = outer
+    this.#endAt(outer)
+  }
+
+  #endAt(end: number): void {
+    this.#end = end
+    this.#readable = Math.min(end, this.#bytes.length)
   }
 
   skip(size: number): void {
@@ -174,8 +186,13 @@ export class Reader {
   /** Steps over `size` bytes and returns where they begin. */
   #take(size: number): number {
     const at = this.#position
-    if (size > this.#end - at) this.fail(`${size} bytes needed, ${this.#end - at} left`)
+    if (size > this.#readable - at) this.#refuse(size)
     this.#position = at + size
     return at
+  }
+
+  #refuse(size: number): never {
+    if (size > this.remaining) this.fail(`${size} bytes needed, ${this.remaining} left`)
+    throw new MissingBytes(`${size} bytes needed, ${this.#readable - this.#position} are here`)
   }
 }
