@@ -162,7 +162,7 @@ export class GroupCoordinator implements GroupApi, GroupCoordinatorControl {
     request: OffsetCommitRequest,
     context: GroupRequestContext,
   ): Promise<OffsetCommitResponse> {
-    return commitOffsets(this.#route(request.groupId), request, context, this.#options)
+    return commitOffsets(() => this.#route(request.groupId), request, context, this.#options)
   }
 
   offsetFetch(

@@ -16,11 +16,16 @@ type RequestTopic = OffsetCommitRequest['topics'][number]
 type RequestPartition = RequestTopic['partitions'][number]
 
 export async function commitOffsets(
-  { shard, errorCode }: Route,
+  routeOf: () => Route,
   request: OffsetCommitRequest,
   context: GroupRequestContext,
   options: GroupCoordinatorOptions,
 ): Promise<OffsetCommitResponse> {
+  // Clients may have heard of a new topic before this node has, and take its refusal for final.
+  if (request.topics.some((topic) => isUnknown(topic, context, options))) {
+    await options.metadata.caughtUp()
+  }
+  const { shard, errorCode } = routeOf()
   const nowMs = options.env.clock.nowMs()
   const { retentionTimeMs } = request
   const times = {
@@ -30,8 +35,7 @@ export async function commitOffsets(
   const offsets: NewOffset[] = []
   /** What each partition is told unless the commit itself fails. */
   const answers = request.topics.map((topic) => {
-    const name =
-      context.apiVersion >= TOPIC_IDS_SINCE ? options.metadata.topicName(topic.topicId) : topic.name
+    const name = nameOf(topic, context, options)
     const partitions = topic.partitions.map((partition) => {
       const refused = refusal(name, partition, context, options)
       if (refused === ErrorCode.NONE && name !== undefined) {
@@ -58,6 +62,25 @@ export async function commitOffsets(
     ),
   }))
   return { topics }
+}
+
+function nameOf(
+  topic: RequestTopic,
+  { apiVersion }: GroupRequestContext,
+  { metadata }: GroupCoordinatorOptions,
+): string | undefined {
+  return apiVersion >= TOPIC_IDS_SINCE ? metadata.topicName(topic.topicId) : topic.name
+}
+
+/** Or a partition of it. */
+function isUnknown(
+  topic: RequestTopic,
+  context: GroupRequestContext,
+  options: GroupCoordinatorOptions,
+): boolean {
+  const name = nameOf(topic, context, options)
+  const count = name === undefined ? 0 : (options.metadata.partitionCount(name) ?? 0)
+  return topic.partitions.some(({ partitionIndex }) => partitionIndex >= count)
 }
 
 function refusal(

@@ -62,6 +62,27 @@ test('a fetch is not answered from a coordinator that may have been replaced', a
   assert.equal((await rig.describe()).errorCode, ErrorCode.NOT_COORDINATOR)
 })
 
+test('a topic that this node has not heard of yet is asked for before its offsets are refused', async () => {
+  const rig = new GroupRig({ topics: new Map([['u', 1]]) })
+  await rig.time.settle()
+  rig.metadataCaughtUp = () => {
+    rig.topics.set('t', 4)
+    return Promise.resolve(true)
+  }
+  assert.equal(errorName(await rig.commitOne(5)), 'NONE')
+  rig.metadataCaughtUp = () => Promise.resolve(false)
+  rig.topics.delete('t')
+  assert.equal(errorName(await rig.commitOne(6)), 'UNKNOWN_TOPIC_OR_PARTITION')
+  const partition = { partitionIndex: 0, committedOffset: 1, committedMetadata: null }
+  const later = { topicId: rig.idOf('v'), partitions: [partition] }
+  rig.metadataCaughtUp = () => {
+    rig.topics.set('v', 1)
+    return Promise.resolve(true)
+  }
+  const { topics } = await rig.commit({ topics: [later] }, 10)
+  assert.equal(topics[0]?.partitions[0]?.errorCode, ErrorCode.NONE)
+})
+
 test('members commit in their generation, strangers do not', async () => {
   const rig = new GroupRig()
   const [one] = await rig.form(rig.enter())
