@@ -10,6 +10,7 @@ import type { AppendRequest, InstallRequest } from '../raft/messages.ts'
 import { stampBatches } from '../records/batch-header.ts'
 import { type StoredLog, StoreError } from '../storage/store.ts'
 import type { GroupDescriptor } from './descriptor.ts'
+import { type GroupAppend, rejected } from './group-append.ts'
 import { encodeGroupMessage, type GroupMessage, type WireBatch } from './group-codec.ts'
 import type { GroupListener } from './group-listener.ts'
 import type { GroupNode } from './group-node.ts'
@@ -18,10 +19,6 @@ import { IncomingInstall } from './incoming-install.ts'
 import { FollowerLags } from './in-sync.ts'
 import { LogStartWaiters } from './log-start-waiters.ts'
 import { Replication } from './replication.ts'
-
-export type GroupAppend =
-  | { readonly kind: 'accepted'; readonly baseOffset: Offset; readonly end: Position }
-  | { readonly kind: 'rejected'; readonly reason: 'not-leader' | 'fenced-epoch' | 'storage-full' }
 
 export interface GroupOptions {
   readonly node: GroupNode
@@ -493,8 +490,4 @@ export class RaftGroup {
     encodeGroupMessage(writer, this.id, message)
     this.#node.send(to, 'control', writer.finish())
   }
-}
-
-function rejected(reason: 'not-leader' | 'fenced-epoch' | 'storage-full'): GroupAppend {
-  return { kind: 'rejected', reason }
 }
