@@ -163,6 +163,15 @@ test('whatever comes after the end, nothing is done any more', async () => {
   assert.deepEqual(group.takeTrace(), [])
 })
 
+test('a leadership that was lost is given up once', () => {
+  const group = new LoneGroup().established()
+  group.receive(2, { kind: 'higher-term', term: term(3) })
+  assert.ok(group.takeTrace().includes('unclaim'))
+  group.receive(2, { kind: 'higher-term', term: term(4) })
+  group.group.close()
+  assert.ok(!group.takeTrace().includes('unclaim'))
+})
+
 // Who leads, as the nodes say it
 
 test('R8: the claim of a leader that is gone says nothing about another leader', () => {
@@ -255,6 +264,12 @@ test('R5: a leader that was healed may have read nothing for its followers meanw
   group.takeTrace()
   group.group.healed()
   assert.ok(group.trace.includes('dirty'))
+})
+
+test('R5: a leader does not give up its log', () => {
+  const group = new LoneGroup().established()
+  group.group.distrust()
+  assert.deepEqual([group.raft.suspect, group.takeTrace()], [false, []])
 })
 
 // A full disk

@@ -167,7 +167,6 @@ export class RaftGroup {
     )
     if (this.#raft.role === 'leader') return
     this.#step({ kind: 'distrust' })
-    this.healed()
   }
 
   transfer(to: NodeId): void {
@@ -327,7 +326,7 @@ export class RaftGroup {
     if (this.#closed) return
     this.#closed = true
     this.#unclaim()
-    this.#replication.close()
+    this.#replication.forgetAll()
     this.#logStartWaiters.fail()
     this.#node.observer?.closed(this)
   }

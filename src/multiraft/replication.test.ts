@@ -162,9 +162,10 @@ test('a read for a follower that has everything by now is not sent', async () =>
   const group = onDisk(3)
   group.group.pump()
   group.ack(2)
+  group.takeTrace()
   group.log.answerRead()
   await turn()
-  assert.deepEqual(takeSentTo(group, 2), [])
+  assert.deepEqual(group.takeTrace(), [])
   group.write()
   group.group.pump()
   assert.deepEqual(takeSentTo(group, 2), ['9 + 1'])
@@ -182,6 +183,16 @@ test('a read for a connection that ended meanwhile is not sent', async () => {
   group.log.answerRead()
   await turn()
   assert.deepEqual(takeSentTo(group, 2), ['6 + 3'])
+})
+
+test('a read that ends after the group is not sent', async () => {
+  const group = onDisk(3)
+  group.group.pump()
+  group.group.close()
+  group.takeTrace()
+  group.log.answerRead()
+  await turn()
+  assert.deepEqual(group.takeTrace(), [])
 })
 
 test('what was read is read again where the connection did not take it', async () => {
@@ -211,6 +222,7 @@ test('a follower whose place went below the log start is installed, whether that
     else group.log.answerRead()
     group.takeTrace()
     await turn()
+    assert.ok(!group.trace.some((line) => line.includes('failed')))
     if (shows === 'in') assert.ok(group.trace.includes('dirty'))
     group.group.pump()
     // Whether there is a snapshot takes a look at the disk.

@@ -34,7 +34,6 @@ export class Replication {
   readonly #again: () => void
   readonly #installs: OutgoingInstalls
   readonly #peers = new Map<NodeId, Peer>()
-  #closed = false
 
   constructor(options: {
     readonly node: GroupNode
@@ -55,23 +54,18 @@ export class Replication {
   }
 
   pump(): void {
-    for (const [node, follower] of this.#raft.followers) {
-      if (follower.state !== 'down') this.#pumpTo(node)
-    }
+    for (const node of this.#raft.followers.keys()) this.#pumpTo(node)
   }
 
   acknowledged(node: NodeId, durable: Position): void {
     const peer = this.#peers.get(node)
     if (peer === undefined) return
-    let done = 0
-    while (
-      done < peer.inFlight.length &&
-      comparePositions(peer.inFlight[done]!.upTo, durable) <= 0
-    ) {
-      peer.inFlightBytes -= peer.inFlight[done]!.bytes
-      done++
+    for (;;) {
+      const [oldest] = peer.inFlight
+      if (oldest === undefined || comparePositions(oldest.upTo, durable) > 0) return
+      peer.inFlightBytes -= oldest.bytes
+      peer.inFlight.shift()
     }
-    if (done > 0) peer.inFlight.splice(0, done)
   }
 
   /** What is on its way to the node is lost. */
@@ -83,11 +77,6 @@ export class Replication {
   forgetAll(): void {
     this.#peers.clear()
     this.#installs.forgetAll()
-  }
-
-  close(): void {
-    this.#closed = true
-    this.forgetAll()
   }
 
   /** The follower lost its snapshot: it gets this replica's, and keeps its log. */
@@ -139,13 +128,10 @@ export class Replication {
 
   #readDone(node: NodeId, peer: Peer, plan: AppendPlan, bytes: StoredBytes): void {
     peer.reading = false
-    if (this.#closed || this.#peers.get(node) !== peer) return
+    if (this.#peers.get(node) !== peer) return
     // What was read while tombstones went is not whole (law R10).
     const now = this.#next(node)
-    const same =
-      now?.kind === 'append' &&
-      comparePositions(now.prev, plan.prev) === 0 &&
-      now.starts.length === plan.starts.length
+    const same = now?.kind === 'append' && comparePositions(now.prev, plan.prev) === 0
     if (same && !this.#sendAppend(node, { ...plan, probe: now.probe }, bytes)) return
     this.#pumpTo(node)
   }
@@ -155,7 +141,7 @@ export class Replication {
     peer.reading = false
     if (!(error instanceof StoreError)) this.#node.failed(`a read of ${this.#group}`, error)
     // The follower's place went below the log start meanwhile: the core knows what to do then.
-    if (error.code === 'offset-out-of-range' && !this.#closed) this.#again()
+    if (error.code === 'offset-out-of-range') this.#again()
   }
 
   #sendAppend(node: NodeId, plan: AppendPlan, read: StoredBytes | undefined): boolean {

@@ -15,12 +15,18 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'what is no array has no `every`: that throws, as the refusal does',
   "multiraft/group.ts /RaftGroup/receive always: message.kind === 'append'":
     'no other message has bytes',
+  "multiraft/group.ts /RaftGroup/receive always: message.kind === 'install'":
+    'no other message has a snapshot',
+  'multiraft/group.ts /RaftGroup/carryOut exchanged: this.stored.snapshots.settled(effects.committed) … this.#listener.onCommitted(effects.committed)':
+    'what is settled is looked at once a snapshot was written, in a later turn',
   'multiraft/group.ts /RaftGroup/receive unset: this.#receiving = undefined':
     'the next message replaces it; until then only its memory is held',
   'multiraft/group.ts /RaftGroup/append always: error instanceof StoreError':
     'no other error has such a code',
   'multiraft/group.ts /RaftGroup/step always: this.#raft.deadlineMs !== before':
     'the node hears again what it knows',
+  'multiraft/replication.ts /Replication/sendAppend always: bytes > 0':
+    'what has no bytes takes nothing of the window',
   'multiraft/replication.ts /Replication/pumpTo never: plan.below === plan.from':
     'a read of nothing, at the end of the log, answers with nothing, from memory',
 }

@@ -50,6 +50,8 @@ export class LoneGroup {
   confirms: () => Promise<boolean> = () => Promise.resolve(true)
   /** What a listener wants to keep before a log start moves on. */
   keeps: Promise<void> | undefined
+  /** Snapshots that are sent at a time. */
+  readonly installs = new Limiter(1)
   #flushes: (() => void)[] = []
 
   constructor(options: LoneGroupOptions = {}) {
@@ -221,7 +223,7 @@ export class LoneGroup {
       random: { float: () => 0.5, below: () => 0, bytes: (count) => new Uint8Array(count) },
       timing: DEFAULT_TIMING,
       diskReads: new DiskReads(),
-      installs: new Limiter(1),
+      installs: this.installs,
       observer: { stepped: () => {}, closed: () => tell('closed') },
       isUp: (node) => node === 1 || this.up.has(node),
       groupFrame: () => {
