@@ -23,6 +23,8 @@ export interface FormationOptions {
   readonly peers: readonly PeerAddress[]
   /** What this node's directory holds. */
   readonly formed: FormedCluster | undefined
+  /** The directory holds nothing because it lost what it held (law R5): it can only be told which cluster it belongs to. */
+  readonly lost?: boolean
   readonly newClusterId: () => string
   readonly send: (to: NodeId, body: Uint8Array) => boolean
   /** Makes the cluster this node's own, durably. */
@@ -34,6 +36,8 @@ interface Status {
   readonly version: number
   /** Its list of peers, in one canonical text. */
   readonly peers: string
+  /** Its directory held something that was lost: no cluster is formed with it. */
+  readonly lost: boolean
   /** Null: its directory is empty. */
   readonly formed: {
     readonly clusterId: string
@@ -113,7 +117,12 @@ export class Formation {
   #sayTo(node: NodeId): void {
     this.#options.send(
       node,
-      encodeStatus({ version: VERSION, peers: this.#list, formed: this.#own() }),
+      encodeStatus({
+        version: VERSION,
+        peers: this.#list,
+        lost: this.#options.lost === true,
+        formed: this.#own(),
+      }),
     )
   }
 
@@ -132,6 +141,13 @@ export class Formation {
 
   #complain(): void {
     const { missing } = this
+    const lost = [...this.#said].filter(([, { status }]) => status.lost).map(([node]) => node)
+    if (this.#options.lost === true || lost.length > 0) {
+      this.#options.log.warn(
+        'a node whose journal was damaged waits for a node that still knows the cluster; none is formed with it',
+        { lost: (lost.length > 0 ? lost : [this.#options.self.nodeId]).join(', ') },
+      )
+    }
     if (this.#rounds <= 1 || missing.length === 0) return
     this.#options.log.warn('the cluster is not formed yet: it needs all its nodes once', {
       missing: missing.join(', '),
@@ -147,12 +163,14 @@ export class Formation {
         return
       }
     }
+    if (this.#options.lost === true) return
     const others = peers.filter(({ nodeId }) => nodeId !== self.nodeId)
     if (others.some(({ nodeId }) => nodeId < self.nodeId)) return
     const voters: Voter[] = [{ nodeId: self.nodeId, directoryId: self.directoryId }]
     for (const { nodeId } of others) {
       const said = this.#said.get(nodeId)
       if (said === undefined) return
+      if (said.status.lost) return
       if (said.status.peers !== this.#list) {
         this.#fail(
           `node ${nodeId} was started with the peers ${said.status.peers}, this node with ${this.#list}; ` +
@@ -253,14 +271,20 @@ function decodeStatus(body: Uint8Array): Status {
   if (body.length > STATUS_BYTES_MAX) throw new Error(`a status of ${body.length} bytes`)
   const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   if (!isRecord(value)) throw new Error('a status that is no object')
-  const { version, peers, formed } = value
+  const { version, peers, formed, lost = false } = value
   if (version !== VERSION) throw new Error(`a status of version ${String(version)}`)
   if (typeof peers !== 'string') throw new Error('a status without peers')
-  if (formed === null) return { version, peers, formed }
+  if (typeof lost !== 'boolean') throw new Error('a status that may be lost')
+  if (formed === null) return { version, peers, lost, formed }
   if (!isRecord(formed) || typeof formed['clusterId'] !== 'string' || !isPairs(formed['voters'])) {
     throw new Error('a status of a formed cluster without its voters')
   }
-  return { version, peers, formed: { clusterId: formed['clusterId'], voters: formed['voters'] } }
+  return {
+    version,
+    peers,
+    lost,
+    formed: { clusterId: formed['clusterId'], voters: formed['voters'] },
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -218,6 +218,11 @@ export class MultiRaft implements GroupNode {
     const stored =
       this.store.get(id) ??
       this.store.create(id, { directory, config, descriptor: encodeDescriptor(spec.descriptor) })
+    // Law R5: it may have been here before the journal was damaged. Where it took part since, its term is above 0.
+    const { term, suspect } = stored.hardState
+    if (this.store.suspect && term === 0 && !suspect) {
+      stored.saveHardState({ term, votedFor: undefined, suspect: true })
+    }
     stored.configure(config)
     const descriptor = decodeDescriptor(stored.descriptor) ?? spec.descriptor
     assert(

@@ -91,7 +91,8 @@ export class RaftLogHost implements LogHost {
       const [log] = logs
       assert(log !== undefined && !this.#closed, `${id} opened while its host closed`)
       this.#logs.set(id, log)
-      if (group.voters.length === 1) await leadership(log)
+      // A suspect by itself never leads (law R5).
+      if (group.voters.length === 1 && !group.raft.suspect) await leadership(log)
       return log
     } finally {
       this.#opening.delete(id)

@@ -25,6 +25,7 @@ import { METADATA_LOG_CONFIG, openReplication } from './replication.ts'
 import { type LeaderMoves, MOVES_ALONE, NodeClusterAdmin, type PeerFacts } from './cluster-admin.ts'
 import { groupMetadata } from './group-metadata.ts'
 import { ClusterLeaderMoves } from './leader-moves.ts'
+import { damageRefusal, Suspects } from './suspects.ts'
 import {
   checkOptions,
   type ChronikOptions,
@@ -127,6 +128,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     directory: dataDir,
     tailCacheBytes: config['chronik.tail.cache.bytes'],
     maxOpenFiles: config['chronik.open.files.max'],
+    onJournalDamage: (damage) => damageRefusal(damage, options.cluster?.peers.length ?? 1),
   })
   closing.add('storage', () => store.close())
   checkNodeId(store, nodeId, dataDir)
@@ -194,6 +196,16 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     http: http.address === undefined ? null : hostPort(http.address),
   })
   dropOrphans(store, controller)
+  const suspects = new Suspects({
+    env,
+    store,
+    metadata: controller,
+    metadataLog: log,
+    isOpen: (topic, index) => broker.partitions.get(topic, index) !== undefined,
+    nodeId,
+  })
+  closing.add('suspects', () => suspects.close())
+  suspects.start()
   broker.serve()
   const moves = isCluster ? new ClusterLeaderMoves({ env, host, controller }) : MOVES_ALONE
   const admin = clusterAdmin({ nodeId, node, controller, broker, log, moves })

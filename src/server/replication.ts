@@ -99,6 +99,7 @@ async function openMember(
     self: { nodeId, directoryId: store.directoryId },
     peers,
     formed: formedBefore({ node, store, nodeId, dataDir }),
+    lost: store.suspect,
     newClusterId: options.newClusterId,
     send: (to, body) => node.sendFormation(to, body),
     adopt: (formed) => adopt(store, formed),

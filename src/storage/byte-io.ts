@@ -10,6 +10,9 @@ export class FormatError extends Error {
   override readonly name = 'FormatError'
 }
 
+/** Written by a later version: nothing is damaged. */
+export class NewerFormatError extends FormatError {}
+
 export class ByteWriter {
   #buffer: Buffer
   #length = 0

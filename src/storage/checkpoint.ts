@@ -9,7 +9,7 @@ import { crc32c } from '../base/crc32c.ts'
 import { asLogId, asOffset } from '../base/brand.ts'
 import { EpochTable } from '../base/epoch-table.ts'
 import type { Disk } from '../env/disk.ts'
-import { ByteReader, ByteWriter, FormatError } from './byte-io.ts'
+import { ByteReader, ByteWriter, FormatError, NewerFormatError } from './byte-io.ts'
 import { readFileIfThere, writeFileWhole } from './files.ts'
 import type { Generation } from './journal-frame.ts'
 import {
@@ -77,7 +77,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   if (head.u32() !== MAGIC) throw new FormatError('not a checkpoint')
   const version = head.u16()
   if (version > VERSION) {
-    throw new FormatError(
+    throw new NewerFormatError(
       `checkpoint version ${version} is newer than ${VERSION}, the newest known here`,
     )
   }

@@ -18,8 +18,8 @@ export async function openDirectory(env: StoreEnv, directory: string): Promise<s
   return format(env, directory)
 }
 
-async function format(env: StoreEnv, directory: string): Promise<string> {
-  const { disk } = env
+/** Without its identity. Durable when it resolves. */
+export async function formatEmpty(disk: Disk, directory: string): Promise<void> {
   await disk.makeDirectory(`${directory}/journal`)
   await disk.makeDirectory(`${directory}/logs`)
   const cursor = {
@@ -32,6 +32,11 @@ async function format(env: StoreEnv, directory: string): Promise<string> {
   const empty = encodeCheckpoint({ cursor, state: new NodeState() })
   // Its directory sync makes the two folders durable as well.
   await writeCheckpoint(disk, directory, empty, async () => {})
+}
+
+async function format(env: StoreEnv, directory: string): Promise<string> {
+  const { disk } = env
+  await formatEmpty(disk, directory)
   const directoryId = newDirectoryId(env.random)
   // Before the identity: where that is found, nothing above it needs care again.
   await syncParents(disk, directory)

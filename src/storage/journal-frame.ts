@@ -10,7 +10,7 @@
 //   meta section). Then the meta section (records) and the data section (blobs), padded to 8 bytes.
 
 import { crc32c } from '../base/crc32c.ts'
-import { ByteReader, ByteWriter, FormatError } from './byte-io.ts'
+import { ByteReader, ByteWriter, FormatError, NewerFormatError } from './byte-io.ts'
 
 /** 2: creation with a descriptor, hard state with `suspect`, install. */
 export const JOURNAL_VERSION = 2
@@ -70,7 +70,7 @@ export function decodeSlotHead(bytes: Uint8Array): SlotHead | undefined {
   if (crc !== crc32c(bytes.subarray(0, SLOT_HEAD_BYTES - 4))) return undefined
   const version = input.u16()
   if (version > JOURNAL_VERSION) {
-    throw new FormatError(
+    throw new NewerFormatError(
       `journal version ${version} is newer than ${JOURNAL_VERSION}, the newest known here`,
     )
   }

@@ -148,10 +148,7 @@ function checkNothingAfter(
   expected: Expected & { readonly name: string | undefined },
 ): void {
   if (bytes === undefined) return
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const magic = Buffer.alloc(4)
-  magic.writeUInt32BE(FRAME_MAGIC)
-  for (let at = buffer.indexOf(magic, from); at >= 0; at = buffer.indexOf(magic, at + 1)) {
+  for (const at of magicsIn(bytes, from)) {
     const head = wholeFrameHead(bytes, at)
     if (head === undefined || head.lsn <= expected.nextLsn) continue
     if (!sameGeneration(head.generation, expected.cursor.generation)) continue
@@ -159,6 +156,21 @@ function checkNothingAfter(
       `journal file ${expected.name} is damaged: frame ${head.lsn} is beyond what can be reached`,
     )
   }
+}
+
+/** All whole frames of a file, whether they can be reached or not. */
+export function* framesIn(bytes: Uint8Array): Generator<ReadFrame> {
+  for (const at of magicsIn(bytes, 0)) {
+    const found = readFrameAt(bytes, at, 0)
+    if (found !== undefined) yield found.frame
+  }
+}
+
+function* magicsIn(bytes: Uint8Array, from: number): Generator<number> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const magic = Buffer.alloc(4)
+  magic.writeUInt32BE(FRAME_MAGIC)
+  for (let at = buffer.indexOf(magic, from); at >= 0; at = buffer.indexOf(magic, at + 1)) yield at
 }
 
 /** The head at `at` if it and the meta section pass their CRC. */

@@ -9,7 +9,7 @@
 import { asLeaderEpoch, asLogId, asNodeId, asOffset } from '../base/brand.ts'
 import type { LeaderEpoch, LogId, Offset } from '../base/brand.ts'
 import type { EpochStart } from '../base/epoch-table.ts'
-import { FormatError, type ByteReader, type ByteWriter } from './byte-io.ts'
+import { NewerFormatError, type ByteReader, type ByteWriter } from './byte-io.ts'
 import type { HardState, LogConfig } from './store.ts'
 
 export interface CreateRecord {
@@ -261,7 +261,7 @@ export function decodeRecord(input: ByteReader): JournalRecord {
     case TYPES['log-start']:
       return { type: 'log-start', incarnation, offset: asOffset(input.i64()) }
     default:
-      throw new FormatError(`unknown journal record type ${type}`)
+      throw new NewerFormatError(`unknown journal record type ${type}`)
   }
 }
 

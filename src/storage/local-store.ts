@@ -32,6 +32,7 @@ import {
   type StoredLog,
   type StoreStats,
 } from './store.ts'
+import { endSuspicion } from './suspicion.ts'
 import { LogTail, TailCache } from './tail-cache.ts'
 
 /** A clean stop writes back the tails of at most so many logs: each costs a sync. The journal keeps the rest. */
@@ -40,7 +41,9 @@ const CLOSE_WRITEBACKS_MAX = 256
 export class LocalStore implements Store {
   readonly directoryId: string
   readonly generation: number
+  #suspect: boolean
   readonly #env: StoreEnv
+  readonly #directory: string
   readonly #logsDirectory: string
   readonly #lock: { release(): Promise<void> }
   readonly #state: NodeState
@@ -72,6 +75,7 @@ export class LocalStore implements Store {
     opened: {
       readonly directoryId: string
       readonly recovered: Recovered
+      readonly suspect: boolean
       readonly freeBytes: number
       readonly lock: { release(): Promise<void> }
     },
@@ -82,6 +86,8 @@ export class LocalStore implements Store {
     this.#env = env
     this.directoryId = opened.directoryId
     this.generation = recovered.generation.number
+    this.#suspect = opened.suspect
+    this.#directory = options.directory
     this.#logsDirectory = `${options.directory}/logs`
     this.#lock = opened.lock
     this.#state = recovered.state
@@ -153,6 +159,16 @@ export class LocalStore implements Store {
     for (const state of this.#state.logs.values()) {
       this.#adopt(state, recovered.damaged.get(state.incarnation) ?? [])
     }
+  }
+
+  get suspect(): boolean {
+    return this.#suspect
+  }
+
+  async trust(): Promise<void> {
+    await this.flush()
+    await endSuspicion(this.#env, this.#directory)
+    this.#suspect = false
   }
 
   logs(): Iterable<StoredLog> {

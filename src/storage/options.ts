@@ -1,6 +1,7 @@
 // The knobs of a store and their defaults. All sizes in bytes, all times in milliseconds.
 
 import type { Env } from '../env/env.ts'
+import type { JournalDamage } from './store.ts'
 
 /** What of the world a store uses. */
 export type StoreEnv = Pick<Env, 'clock' | 'timers' | 'random' | 'disk' | 'log' | 'host'>
@@ -33,6 +34,11 @@ export interface StoreOptions {
   readonly freeBytesMin: number
   /** How often a full disk is tried again, and free space is measured. */
   readonly probeMs: number
+  /**
+   * Asked when the journal is damaged: why it must be refused, or undefined where all replicas may begin anew, as suspects.
+   * Absent: it is refused.
+   */
+  readonly onJournalDamage?: ((damage: JournalDamage) => string | undefined) | undefined
   /** A tail that got nothing for this long is written back to its segment. */
   readonly idleWritebackMs: number
 }

@@ -15,9 +15,9 @@ import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../env/disk.ts'
 import { summarizeBatches } from '../records/batch-header.ts'
-import { FormatError } from './byte-io.ts'
+import { FormatError, NewerFormatError } from './byte-io.ts'
 import { encodeCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
-import { isDiskError } from './files.ts'
+import { isDiskError, readWholeFile } from './files.ts'
 import {
   decodeSlotHead,
   sameGeneration,
@@ -25,14 +25,14 @@ import {
   type Generation,
   type SlotHead,
 } from './journal-frame.ts'
-import { replayJournal, type ReadFrame } from './journal-reader.ts'
+import { framesIn, replayJournal, type ReadFrame } from './journal-reader.ts'
 import { JournalSlots } from './journal-slots.ts'
 import type { SegmentDamage } from './find-damage.ts'
 import type { JournalPlace, LogState, Piece } from './log-state.ts'
 import { matchFiles } from './match-files.ts'
 import type { NodeState } from './node-state.ts'
 import type { StoreEnv, StoreOptions } from './options.ts'
-import { StoreError } from './store.ts'
+import { type DamagedLog, JournalDamage, StoreError } from './store.ts'
 
 const SPARES_MIN = 2
 const SECTOR_BYTES = 512
@@ -56,18 +56,44 @@ interface FoundSlot {
 }
 
 export async function recover(env: StoreEnv, options: StoreOptions): Promise<Recovered> {
+  try {
+    return await recoverWhole(env, options)
+  } catch (error) {
+    if (!(error instanceof JournalDamage)) throw error
+    const created = await createdIn(env, `${options.directory}/journal`)
+    throw new JournalDamage(error.message, [...error.logs, ...created])
+  }
+}
+
+/** What any frame that can be read says was created; some of it may be gone again. */
+async function createdIn({ disk }: StoreEnv, journal: string): Promise<DamagedLog[]> {
+  const created = []
+  for (const { name } of await disk.list(journal)) {
+    if (!JournalSlots.isSlotName(name)) continue
+    for (const { records } of framesIn(await readWholeFile(disk, `${journal}/${name}`))) {
+      for (const { record } of records) {
+        if (record.type !== 'create') continue
+        const { id, directory, descriptor } = record
+        created.push({ id, directory, descriptor })
+      }
+    }
+  }
+  return created
+}
+
+async function recoverWhole(env: StoreEnv, options: StoreOptions): Promise<Recovered> {
   const { disk } = env
   const { directory } = options
   const journal = `${directory}/journal`
   for (const path of [directory, journal]) await disk.syncDirectory(path)
-  const checkpoint = await refusing(`${directory}/checkpoint`, () =>
+  const checkpoint = await refusing(`${directory}/checkpoint`, undefined, () =>
     readCheckpoint(disk, directory),
   )
-  if (checkpoint === undefined) throw new StoreError('corrupt', `${directory} has no checkpoint`)
-  const found = await refusing(journal, () => findSlots(env, journal))
+  if (checkpoint === undefined) throw new JournalDamage(`${directory} has no checkpoint`, [])
   const { state, cursor } = checkpoint
+  const found = await refusing(journal, state, () => findSlots(env, journal))
   const neededBefore = state.neededSequences()
-  const { nextLsn, last } = await refusing(journal, () => replay(checkpoint, found))
+  const { nextLsn, last } = await refusing(journal, state, () => replay(checkpoint, found))
   if (last !== undefined) await rewrite(last, found)
   const needed = state.neededSequences()
   for (const slot of found) {
@@ -76,7 +102,7 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
       (isOfCursor(slot.head, checkpoint) || needed.has(slot.head.sequence))
     if (used) await slot.file.sync()
   }
-  await refusing(journal, () => loadTails(state, found))
+  await refusing(journal, state, () => loadTails(state, found))
   const damaged = await matchFiles(env, `${directory}/logs`, state)
   const slots = new JournalSlots(disk, journal, {
     fileBytes: options.journalFileBytes,
@@ -106,15 +132,25 @@ export async function recover(env: StoreEnv, options: StoreOptions): Promise<Rec
   return { state, generation, nextLsn, slots, damaged }
 }
 
-/** Damage of the journal or the checkpoint: everything may be lost, so nothing is started. */
-async function refusing<T>(what: string, body: () => Promise<T>): Promise<T> {
+/** Damage of the journal or the checkpoint: everything may be lost, so nothing is started. `known`: as far as it was read. */
+async function refusing<T>(
+  what: string,
+  known: NodeState | undefined,
+  body: () => Promise<T>,
+): Promise<T> {
   try {
     return await body()
   } catch (error) {
     const isFormat = error instanceof FormatError || error instanceof RangeError
     const isState = error instanceof Error && error.name === 'AssertionError'
     if (!isFormat && !isState) throw error
-    throw new StoreError('corrupt', `${what} can't be used: ${error.message}`)
+    const message = `${what} can't be used: ${error.message}`
+    if (error instanceof NewerFormatError) throw new StoreError('corrupt', message)
+    const logs = [...(known?.logs.values() ?? [])]
+    throw new JournalDamage(
+      message,
+      logs.map(({ id, directory, descriptor }) => ({ id, directory, descriptor })),
+    )
   }
 }
 

@@ -11,6 +11,13 @@ export interface Store {
   readonly directoryId: string
   /** This start's journal generation; grows with every start. */
   readonly generation: number
+  /**
+   * The journal was damaged, and the store began anew: a replica that is created here may be one that was here before, which
+   * has forgotten its promises (law R5). Stays so over restarts, until `trust`.
+   */
+  readonly suspect: boolean
+  /** Every group that had a replica here is here again, durably: from now on what is created is new. */
+  trust(): Promise<void>
   logs(): Iterable<StoredLog>
   get(id: LogId): StoredLog | undefined
   /**
@@ -280,5 +287,22 @@ export class StoreError extends Error {
   constructor(code: StoreErrorCode, message: string) {
     super(message)
     this.code = code
+  }
+}
+
+export interface DamagedLog {
+  readonly id: LogId
+  /** Its folder. */
+  readonly directory: string
+  readonly descriptor: Uint8Array
+}
+
+/** The journal or the checkpoint is damaged: what the node has promised since is not known (law R5). */
+export class JournalDamage extends StoreError {
+  /** Those that are still known. There may have been others. */
+  readonly logs: readonly DamagedLog[]
+  constructor(message: string, logs: JournalDamage['logs']) {
+    super('corrupt', message)
+    this.logs = logs
   }
 }

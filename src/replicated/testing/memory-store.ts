@@ -38,6 +38,12 @@ export class MemoryStore implements Store {
   #flushes: (() => void)[] = []
   #syncs = 0
 
+  readonly suspect = false
+
+  trust(): Promise<void> {
+    return Promise.resolve()
+  }
+
   logs(): Iterable<StoredLog> {
     return this.#logs.values()
   }
