@@ -3,6 +3,7 @@
 
 import { asNodeId, type NodeId } from '../base/brand.ts'
 import { hostPort } from '../base/hosts.ts'
+import type { BrokerConfigs } from '../base/config/broker-configs.ts'
 import { resolveBrokerConfigs } from '../base/config/resolve.ts'
 import { type BoundListener, Broker } from '../broker/broker.ts'
 import { ClusterController, type ControllerLink } from '../controller/cluster-controller.ts'
@@ -123,13 +124,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   const staticConfigs = staticConfigTexts(given, { nodeId, dataDir, listeners, rack: options.rack })
   const config = resolveBrokerConfigs({ staticBroker: staticConfigs })
 
-  const store = await openStore(env, {
-    ...options.storage,
-    directory: dataDir,
-    tailCacheBytes: config['chronik.tail.cache.bytes'],
-    maxOpenFiles: config['chronik.open.files.max'],
-    onJournalDamage: (damage) => damageRefusal(damage, options.cluster?.peers.length ?? 1),
-  })
+  const store = await openStorage(options, { env, dataDir, config })
   closing.add('storage', () => store.close())
   checkNodeId(store, nodeId, dataDir)
 
@@ -196,16 +191,8 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     http: http.address === undefined ? null : hostPort(http.address),
   })
   dropOrphans(store, controller)
-  const suspects = new Suspects({
-    env,
-    store,
-    metadata: controller,
-    metadataLog: log,
-    isOpen: (topic, index) => broker.partitions.get(topic, index) !== undefined,
-    nodeId,
-  })
+  const suspects = Suspects.watch({ env, store, controller, log, broker, nodeId })
   closing.add('suspects', () => suspects.close())
-  suspects.start()
   broker.serve()
   const moves = isCluster ? new ClusterLeaderMoves({ env, host, controller }) : MOVES_ALONE
   const admin = clusterAdmin({ nodeId, node, controller, broker, log, moves })
@@ -215,6 +202,23 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   env.log.info('serving', { node: nodeId, cluster: controller.image.clusterId })
   const { clusterId } = controller.image
   return { listeners: bound, http: http.address, clusterId, dataDir, admin, closing }
+}
+
+function openStorage(
+  options: ChronikOptions,
+  {
+    env,
+    dataDir,
+    config,
+  }: { readonly env: Env; readonly dataDir: string; readonly config: BrokerConfigs },
+): Promise<Store> {
+  return openStore(env, {
+    ...options.storage,
+    directory: dataDir,
+    tailCacheBytes: config['chronik.tail.cache.bytes'],
+    maxOpenFiles: config['chronik.open.files.max'],
+    onJournalDamage: (damage) => damageRefusal(damage, options.cluster?.peers.length ?? 1),
+  })
 }
 
 function openGroups(env: Env, controller: MetadataView, closing: Closing): GroupCoordinator {

@@ -1,6 +1,7 @@
 // A node whose journal was damaged (law R5): what of it may begin anew, what it says while its replicas are suspects, and when
 // all of them are there again, so that what it creates from then on is new.
 
+import type { Broker } from '../broker/broker.ts'
 import type { MetadataView } from '../controller/controller.ts'
 import { logIdOf, METADATA_LOG_ID } from '../controller/metadata-image.ts'
 import type { Env, Timer } from '../env/env.ts'
@@ -17,7 +18,8 @@ const SAY_MS = 30_000
 export function damageRefusal({ logs }: JournalDamage, nodesOfCluster: number): string | undefined {
   if (nodesOfCluster < VOTERS_MIN) {
     return nodesOfCluster === 1
-      ? 'a node by itself has nobody to fetch its data from. Restore the directory from a copy; `chronik dump` shows what can still be read of it'
+      ? 'a node by itself has nobody to fetch its data from. Restore the directory from a copy; ' +
+          '`chronik dump` shows what can still be read of it'
       : 'in a cluster of two nodes nobody can vouch for what this one has promised. Restore the directory from a copy'
   }
   const alone = logs.filter(({ descriptor }) => votersOf(descriptor) === 1)
@@ -38,10 +40,10 @@ function votersOf(descriptor: Uint8Array): number {
 export interface SuspectsOptions {
   readonly env: Pick<Env, 'timers' | 'log' | 'host'>
   readonly store: Store
-  readonly metadata: Pick<MetadataView, 'image'>
-  readonly metadataLog: Pick<ReplicatedLog, 'highWatermark'>
-  /** Whether this node's replica is open. */
-  readonly isOpen: (topic: string, partition: number) => boolean
+  readonly controller: Pick<MetadataView, 'image'>
+  /** The metadata log. */
+  readonly log: Pick<ReplicatedLog, 'highWatermark'>
+  readonly broker: Pick<Broker, 'partitions'>
   readonly nodeId: number
 }
 
@@ -51,15 +53,19 @@ export class Suspects {
   /** As it was said last. */
   #said = -1
   #sinceSaidMs = 0
+  /** The end of the metadata log, when it was first seen to be whole. */
+  #healedTo = Infinity
   #closed = false
 
-  constructor(options: SuspectsOptions) {
+  private constructor(options: SuspectsOptions) {
     this.#options = options
   }
 
-  /** Runs until everything is whole. */
-  start(): void {
-    this.#checkNow()
+  /** Until everything is whole. */
+  static watch(options: SuspectsOptions): Suspects {
+    const suspects = new Suspects(options)
+    suspects.#checkNow()
+    return suspects
   }
 
   close(): void {
@@ -88,18 +94,21 @@ export class Suspects {
    * again holds it.
    */
   #allThere(): boolean {
-    const { store, metadata, metadataLog, isOpen, nodeId } = this.#options
+    const { store, controller, log, broker, nodeId } = this.#options
     const stored = store.get(METADATA_LOG_ID)
     if (stored === undefined || stored.durableHardState.term === 0) return false
     if (stored.durableHardState.suspect || stored.hardState.suspect) return false
-    const { topics, offset } = metadata.image
-    if (offset < metadataLog.highWatermark) return false
+    // What it was healed with lies below its end, and may not be known here to be committed yet.
+    this.#healedTo = Math.min(this.#healedTo, stored.end.offset)
+    const { topics, offset } = controller.image
+    if (log.highWatermark < this.#healedTo || offset < log.highWatermark) return false
     for (const topic of topics.values()) {
       for (const { index, replicas, directories } of topic.partitions) {
         const here = replicas.some((id, i) => id === nodeId && directories[i] === store.directoryId)
         if (
           here &&
-          (!isOpen(topic.name, index) || store.get(logIdOf(topic, index)) === undefined)
+          (broker.partitions.get(topic.name, index) === undefined ||
+            store.get(logIdOf(topic, index)) === undefined)
         ) {
           return false
         }

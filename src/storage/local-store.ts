@@ -44,7 +44,6 @@ export class LocalStore implements Store {
   #suspect: boolean
   readonly #env: StoreEnv
   readonly #directory: string
-  readonly #logsDirectory: string
   readonly #lock: { release(): Promise<void> }
   readonly #state: NodeState
   readonly #slots: JournalSlots
@@ -88,7 +87,6 @@ export class LocalStore implements Store {
     this.generation = recovered.generation.number
     this.#suspect = opened.suspect
     this.#directory = options.directory
-    this.#logsDirectory = `${options.directory}/logs`
     this.#lock = opened.lock
     this.#state = recovered.state
     this.#slots = recovered.slots
@@ -159,6 +157,10 @@ export class LocalStore implements Store {
     for (const state of this.#state.logs.values()) {
       this.#adopt(state, recovered.damaged.get(state.incarnation) ?? [])
     }
+  }
+
+  get #logsDirectory(): string {
+    return `${this.#directory}/logs`
   }
 
   get suspect(): boolean {

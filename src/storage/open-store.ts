@@ -13,9 +13,9 @@ export type OpenStoreOptions = Pick<StoreOptions, 'directory'> & Partial<StoreOp
 
 /**
  * Everything that was durable before is there again when it resolves. Fails with StoreError `corrupt` when the journal,
- * the checkpoint or the identity can't be used (and `onJournalDamage` refuses) or is of a newer version, with `storage-full` when not even a checkpoint
- * can be written, and with DiskError `LOCKED` when another process has the directory. Damaged segments keep nothing from
- * opening: see `StoredLog.damage`.
+ * the checkpoint or the identity can't be used (and `onJournalDamage` does not have it begin anew) or is of a newer version,
+ * with `storage-full` when not even a checkpoint can be written, and with DiskError `LOCKED` when another process has the
+ * directory. Damaged segments keep nothing from opening: see `StoredLog.damage`.
  */
 export async function openStore(env: StoreEnv, given: OpenStoreOptions): Promise<Store> {
   const options: StoreOptions = { ...STORE_DEFAULTS, ...given }
