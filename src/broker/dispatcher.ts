@@ -154,7 +154,7 @@ export class Dispatcher {
 
   /**
    * Throws ProtocolError where a request of `bytes` that begins so would be refused, before the rest of it is here.
-   * `head`: its first REQUEST_HEAD_BYTES.
+   * `head`: its first REQUEST_HEAD_BYTES, or more.
    */
   admit(head: Uint8Array, bytes: number): void {
     this.#find(decodeRequestHead(head), bytes)

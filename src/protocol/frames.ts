@@ -48,10 +48,10 @@ export class FrameSplitter {
     return this.#frame === undefined ? 0 : this.#frameSize
   }
 
-  /** The first `bytes` of the frame that is not whole yet; undefined where fewer have come. Valid until the next `push`. */
-  begun(bytes: number): Uint8Array | undefined {
-    if (this.#frame === undefined || this.#frameFilled < bytes) return undefined
-    return this.#frame.subarray(0, bytes)
+  /** What has come of the frame that is not whole yet; undefined where that is less than `bytesMin`. Valid until the next `push`. */
+  begun(bytesMin: number): Uint8Array | undefined {
+    if (this.#frame === undefined || this.#frameFilled < bytesMin) return undefined
+    return this.#frame.subarray(0, this.#frameFilled)
   }
 
   /** The stream has ended. Gives back the room of a frame that will never be whole, without waiting for a collection. */

@@ -111,6 +111,12 @@ function hasTaggedResponseHeader(request: {
   return request.apiVersion >= info.flexibleSince
 }
 
+/**
+ * Of one that we do not know. Kafka has no bound, and its headers no tagged fields so far; without one, random bytes would
+ * now and then announce a field as large as their frame, which nothing refutes before it has come.
+ */
+const TAGGED_FIELD_BYTES_MAX = 4096
+
 /** Headers have no tagged fields that we know; KIP-482 wants the tags ascending. */
 function skipTaggedFields(reader: Reader): void {
   const count = reader.unsignedVarint()
@@ -120,6 +126,8 @@ function skipTaggedFields(reader: Reader): void {
     const tag = reader.unsignedVarint()
     if (tag <= previous) reader.fail(`tag ${tag} after tag ${previous}`)
     previous = tag
-    reader.skip(reader.unsignedVarint())
+    const size = reader.unsignedVarint()
+    if (size > TAGGED_FIELD_BYTES_MAX) reader.fail(`tagged field of ${size} bytes`)
+    reader.skip(size)
   }
 }

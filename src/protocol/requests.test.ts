@@ -96,6 +96,24 @@ test('a request header of an unknown version can be read, of an unknown API not'
   assert.throws(() => decodeRequestHeader(unknown), ProtocolError)
 })
 
+test('a tagged field of a request header may be unknown, but not large', () => {
+  const withField = (bytes: number): Buffer => {
+    const writer = new Writer()
+    encodeRequestHeader(writer, { apiKey: 18, apiVersion: 3, correlationId: 4, clientId: null })
+    const header = Buffer.concat(writer.finish())
+    const tail = new Writer()
+    for (const varint of [1, 7, bytes]) tail.unsignedVarint(varint)
+    return Buffer.concat([
+      header.subarray(0, -1),
+      ...tail.finish(),
+      Buffer.alloc(bytes),
+      Buffer.of(9),
+    ])
+  }
+  assert.deepEqual([...decodeRequestHeader(withField(4096)).body], [9])
+  assert.throws(() => decodeRequestHeader(withField(4097)), ProtocolError)
+})
+
 test('null where the version does not allow it, and fields that it lacks, are refused', () => {
   assert.throws(() => metadata.request.encode({ topics: null }, 0), EncodeError)
   assert.doesNotThrow(() => metadata.request.encode({ topics: null }, 1))
