@@ -104,16 +104,17 @@ export class Following<B extends BatchRef> {
     const last = epochs.at(-1)
     assert(last !== undefined, 'an install without an epoch')
     const at: Position = { epoch: last.epoch, offset: logStart }
-    if (log.holds(keep)) {
-      this.#verify(keep)
-    } else if (this.#begun?.below !== tombstonesRemovedBelow || !log.holds(at)) {
-      if (keep.offset < commit.offset || logStart < log.logStart) {
-        // Out of date: what is committed here reaches above it, or what was deleted here does.
+    const isWhole = log.holds(keep)
+    if (!isWhole && (this.#begun?.below !== tombstonesRemovedBelow || !log.holds(at))) {
+      if (logStart < log.logStart) {
+        // Out of date, or the leader is yet to hear of this start.
         this.#mismatch(from, at)
         return
       }
-      this.#beginAnew(at, { logStart, epochs, tombstonesRemovedBelow })
+      assert(keep.offset >= commit.offset, 'an install in place of what is committed')
+      this.#beginAnew({ logStart, epochs, tombstonesRemovedBelow })
     }
+    this.#verify(isWhole ? keep : at)
     // What lies below a log start is committed; epoch starts at it need not be.
     this.#replica.setCommit(log.before(logStart))
     this.#replica.advanceLogStart(logStart)
@@ -121,30 +122,27 @@ export class Following<B extends BatchRef> {
     this.acknowledge()
   }
 
-  /**
-   * Law R10. What goes is nothing that this replica was needed for: the leader's tombstones went below a commit that is on a
-   * majority, and a log without `keep` was none of that.
-   */
-  #beginAnew(at: Position, point: InstallPoint): void {
-    this.#replica.beginAnew(point)
-    this.#verified = at
-    this.#acknowledged = undefined
-    this.#acknowledgedLogStart = undefined
-    const below = point.tombstonesRemovedBelow
-    this.#begun = below > 0 ? { at, below } : undefined
-  }
-
   /** Law R5: the log begins anew at its own start, and the leader hears of it. */
   forgetLog(): void {
     const { log } = this.#replica
     const { end, logStart } = log
     const epochs = log.epochs.entries.filter(({ start }) => start <= logStart)
-    this.#replica.beginAnew({ logStart, epochs, tombstonesRemovedBelow: asOffset(0) })
-    this.#verified = undefined
-    this.#acknowledged = undefined
-    this.#acknowledgedLogStart = undefined
-    this.#begun = undefined
+    // Where this leader had it begun anew before, what it sends still lacks the same tombstones.
+    const tombstonesRemovedBelow = this.#begun?.below ?? asOffset(0)
+    this.#beginAnew({ logStart, epochs, tombstonesRemovedBelow })
     if (this.#leader !== undefined) this.#mismatch(this.#leader, end)
+  }
+
+  /**
+   * Law R10. What goes is nothing that this replica is needed for: the leader's tombstones went below a commit that is on a
+   * majority, and a log without the position that is to be kept was none of that; nor is a suspect's.
+   */
+  #beginAnew(point: InstallPoint): void {
+    const { log } = this.#replica
+    this.#replica.beginAnew(point)
+    this.#verified = undefined
+    const below = point.tombstonesRemovedBelow
+    this.#begun = below > 0 ? { at: log.end, below } : undefined
   }
 
   #mismatch(to: NodeId, prev: Position): void {

@@ -105,7 +105,10 @@ export class Leadership<B extends BatchRef> {
   /** False: the answer is out of date. */
   mismatched(node: NodeId, message: AppendMismatch): boolean {
     const follower = this.#followers.get(node)
-    if (follower === undefined || !follower.awaits(message.prev)) return false
+    if (follower === undefined) return false
+    // Law R10.
+    if (message.end.offset <= message.logStart) follower.emptied()
+    if (!follower.awaits(message.prev)) return false
     const common = this.#replica.log.commonWith(message)
     if (common === undefined) follower.mustInstall()
     else follower.probe(common)

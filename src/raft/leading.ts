@@ -79,7 +79,7 @@ export class Leading<B extends BatchRef> {
 
   mismatched(from: NodeId, message: AppendMismatch): void {
     const { log } = this.#replica
-    if (message.logStart > log.logStart && message.logStart <= log.end.offset) {
+    if (message.logStart <= log.end.offset) {
       // It can't begin anew below its own start; what lies below one is committed, whether this replica knew it or not.
       this.#replica.setCommit(log.before(message.logStart))
       this.#replica.advanceLogStart(message.logStart)

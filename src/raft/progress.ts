@@ -104,14 +104,17 @@ export class Progress {
   /** Law R10: what it acknowledged before its log was begun anew is void. False: the answer is from before. */
   begun(below: Offset): boolean {
     if (below < this.#saidBegunBelow) return false
-    if (below > this.#saidBegunBelow) {
-      this.#saidBegunBelow = below
-      if (below > this.begunBelow) {
-        this.begunBelow = below
-        this.match = NOTHING
-      }
+    this.#saidBegunBelow = below
+    if (below > this.begunBelow) {
+      this.begunBelow = below
+      this.match = NOTHING
     }
     return true
+  }
+
+  /** Its log is empty. It may have lost that it was begun anew, and is to begin anew once more (laws R5, R10). */
+  emptied(): void {
+    this.begunBelow = asOffset(0)
   }
 
   /** Durable there, from a replica that may be counted. */

@@ -154,11 +154,12 @@ test('R2, R10: of a log that an install replaces nothing is acknowledged, nor of
   single.receive(2, { ...APPEND, term: term(2), starts, batches: [batch(6, 50)] })
   single.sync()
   const install = { ...INSTALL, term: term(3), logStart: asOffset(10), keep: at(1, 10) }
-  const { log } = single.receive(3, install)
+  const { log, committed } = single.receive(3, install)
   assert.deepEqual(
     log.map(({ kind }) => kind),
     ['install'],
   )
+  assert.deepEqual(committed, at(1, 10), 'what lies below a log start is committed')
   const [ack] = acks(single.durable(at(2, 50)))
   assert.deepEqual(ack?.accepted, at(1, 10))
   assert.deepEqual(ack?.durable, at(-1, 0))

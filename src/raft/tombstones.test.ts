@@ -6,7 +6,7 @@ import { asNodeId, asOffset } from '../base/brand.ts'
 import type { InstallRequest } from './messages.ts'
 import { Cluster } from './testing/cluster.ts'
 import { crashSeen, deliverAll, ledByFirst } from './testing/scripts.ts'
-import { ACK, APPEND, at, kinds, Single, term } from './testing/single.ts'
+import { ACK, APPEND, at, kinds, NOW, Single, term } from './testing/single.ts'
 
 /** Where the tombstone of key 1 lies: batch v7. */
 const TOMBSTONE = asOffset(12)
@@ -121,6 +121,36 @@ test('a crash of one that began anew durably costs nothing', () => {
   cluster.settle()
   assert.ok(!cluster.trace.some((line) => line.includes('install')), cluster.trace.join('\n'))
   assert.deepEqual(valuesOf(cluster, 3), valuesOf(cluster, 1))
+  assert.deepEqual(cluster.core(1).followers.get(asNodeId(3))?.match, cluster.core(1).end)
+})
+
+test('R5: one that began anew and then can not rely on its log begins anew once more, and is whole again', () => {
+  const cluster = behind()
+  cluster.connect(1, 3)
+  cluster.settle()
+  cluster.connect(2, 3)
+  cluster.settle()
+  cluster.trace.length = 0
+  cluster.distrust(3)
+  cluster.settle()
+  assert.deepEqual(valuesOf(cluster, 3), valuesOf(cluster, 1))
+  assert.equal(cluster.node(3).durable.tombstonesRemovedBelow, 13)
+  assert.equal(cluster.core(3).suspect, false)
+})
+
+test('R5: one that began anew and then lost everything begins anew once more', () => {
+  const cluster = behind()
+  cluster.connect(1, 3)
+  cluster.settle()
+  cluster.connect(2, 3)
+  crashSeen(cluster, 3)
+  cluster.damage(3)
+  cluster.start(3)
+  cluster.connectAll()
+  cluster.settle()
+  assert.deepEqual(valuesOf(cluster, 3), valuesOf(cluster, 1))
+  assert.equal(cluster.node(3).durable.tombstonesRemovedBelow, 13)
+  assert.equal(cluster.core(3).suspect, false)
 })
 
 // One replica by itself. Its log is of epoch 1, from 0 to 6.
@@ -202,4 +232,64 @@ test('what it acknowledged before it began anew counts no more', () => {
   // Said before, and late.
   leader.receive(2, { ...ACK, durable: at(2, 6), accepted: at(2, 6) })
   assert.deepEqual(follower().match, at(1, 0))
+})
+
+test('what it acknowledged since then is not taken back, by what was said before nor by a reconnect', () => {
+  const leader = new Single().lead()
+  leader.send(2)
+  const match = () => leader.raft.followers.get(asNodeId(2))!.match
+  const begun = { ...ACK, begunBelow: asOffset(5) }
+  leader.receive(2, begun)
+  assert.deepEqual(match(), at(2, 6))
+  leader.receive(2, { ...begun, durable: at(1, 0) })
+  assert.deepEqual(match(), at(2, 6))
+  leader.step({ kind: 'peer-down', peer: asNodeId(2), nowMs: NOW })
+  leader.up(2)
+  leader.send(2)
+  leader.receive(2, { ...begun, durable: at(1, 0) })
+  assert.deepEqual(match(), at(2, 6))
+})
+
+test('another leader is not told of what this one had begun anew', () => {
+  const single = new Single()
+  single.receive(2, INSTALL)
+  single.sync()
+  single.receive(3, { ...APPEND, term: term(2), prev: at(1, 0) })
+  const ack = single.sync().send[0]!.message
+  assert.ok(ack.kind === 'ack' && ack.begunBelow === 0)
+})
+
+test('R5: who distrusts its log begins anew at its start, as a suspect, and acknowledges nothing before it is asked', () => {
+  const single = new Single({ logStart: 2 })
+  const starts = [{ epoch: term(2), start: asOffset(6) }]
+  single.receive(2, { ...APPEND, term: term(2), starts })
+  single.sync()
+  const { hardState, log, send } = single.step({ kind: 'distrust' })
+  assert.equal(hardState?.suspect, true)
+  const epochs = [{ epoch: term(1), start: asOffset(0) }]
+  const tombstonesRemovedBelow = asOffset(0)
+  assert.deepEqual(log, [{ kind: 'install', logStart: 2, epochs, tombstonesRemovedBelow }])
+  const [mismatch] = send
+  assert.ok(mismatch?.to === 2 && mismatch.message.kind === 'mismatch')
+  assert.deepEqual(mismatch.message.end, at(1, 2))
+  assert.deepEqual(kinds(single.sync()), [])
+})
+
+test('R5: who distrusts its log is no candidate any more', () => {
+  const single = new Single()
+  single.campaign()
+  single.step({ kind: 'distrust' })
+  assert.equal(single.raft.role, 'follower')
+  assert.deepEqual(kinds(single.sync()), [])
+})
+
+test('a log start that lies above this log is not taken', () => {
+  const leader = new Single().lead()
+  leader.send(2)
+  const fields = { end: at(1, 9), epochs: [{ epoch: term(1), start: asOffset(0) }] }
+  const prev = at(1, 6)
+  const logStart = asOffset(9)
+  leader.receive(2, { kind: 'mismatch', term: term(2), prev, logStart, ...fields })
+  assert.equal(leader.raft.logStart, 0)
+  assert.deepEqual(leader.raft.commit, at(-1, 0))
 })

@@ -186,6 +186,14 @@ export class Cluster {
     node.damaged = true
   }
 
+  /** Law R5: it can't rely on its log any more, while it runs. */
+  distrust(id: number): void {
+    const node = this.node(id)
+    this.note(`${id} distrusts its log`)
+    node.damaged = true
+    this.step(node, { kind: 'distrust' })
+  }
+
   #lost(): boolean {
     return this.#random() < 0.5
   }

@@ -104,11 +104,13 @@ export class Invariants {
     }
   }
 
-  /** Law R10: whoever begins its log anew is not needed for anything that is committed. */
+  /** Law R10: whoever begins its log anew is not needed for anything that is committed; a suspect counts for nothing (law R5). */
   #begunAnew(id: NodeId, accepted: StoredReplica): void {
     const commit = this.#commit
     check(
-      comparePositions(commit, NOTHING) === 0 || !holdsSince(accepted, commit),
+      accepted.hardState.suspect ||
+        comparePositions(commit, NOTHING) === 0 ||
+        !holdsSince(accepted, commit),
       () => `${id} begins anew, though it holds the committed ${show(commit)}`,
     )
     const voters = this.#voters()
