@@ -52,6 +52,15 @@ export class ClusterProcesses {
     return this.#options.portBase + RAFT_AT + id
   }
 
+  /** Where the node keeps its data. */
+  dataOf(id: number): string {
+    return path.join(this.#directoryOf(id), 'data')
+  }
+
+  #directoryOf(id: number): string {
+    return path.join(this.#options.directory, `node-${id}`)
+  }
+
   /** The Kafka addresses of these nodes, or of all. */
   bootstrap(ids: readonly number[] = this.ids): string {
     return ids.map((id) => `127.0.0.1:${this.kafkaPort(id)}`).join(',')
@@ -88,13 +97,13 @@ export class ClusterProcesses {
   }
 
   #makeServer(id: number, direct: boolean): ChronikServer {
-    const { directory, settings = [], portBase } = this.#options
+    const { settings = [], portBase } = this.#options
     const peers = this.ids.map((to) => {
       const port = direct ? this.raftPort(to) : (this.links?.portOf(id, to) ?? this.raftPort(to))
       return `${to}@127.0.0.1:${port}`
     })
     return new ChronikServer({
-      directory: path.join(directory, `node-${id}`),
+      directory: this.#directoryOf(id),
       port: this.kafkaPort(id),
       nodeId: id,
       httpPort: portBase + HTTP_AT + id,

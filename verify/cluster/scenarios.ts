@@ -6,6 +6,7 @@ import { allAtOnce, majorityAtOnce } from './scenarios/at-once.ts'
 import { cascade } from './scenarios/cascade.ts'
 import { partition, pause } from './scenarios/cut-off.ts'
 import { loneReplica, refusals } from './scenarios/dead-replicas.ts'
+import { journalDamage } from './scenarios/journal-damage.ts'
 import { leaderKill } from './scenarios/leader-kill.ts'
 import { rolling } from './scenarios/rolling.ts'
 
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   partition,
   loneReplica,
   refusals,
+  journalDamage,
 ]
 
 interface Selected {
