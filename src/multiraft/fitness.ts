@@ -16,8 +16,10 @@ export interface FitnessOptions {
   readonly timers: Timers
   /** Resolves when everything that was written is durable. */
   readonly flush: () => Promise<void>
-  /** Of this node; called once for each change, and again with every probe while it is unfit. */
-  readonly onChecked: (fit: boolean) => void
+  /** Of this node. */
+  readonly onChanged: (fit: boolean) => void
+  /** With every probe while this node is unfit, beginning at once. */
+  readonly onUnfit: () => void
   readonly say: (status: Uint8Array) => void
 }
 
@@ -92,12 +94,13 @@ export class Fitness {
 
   #check(): void {
     if (this.#closed) return
-    if (this.fit && this.#told) return
-    if (this.fit !== this.#told) {
-      this.#told = this.fit
+    const { fit } = this
+    if (fit !== this.#told) {
+      this.#told = fit
       this.#say()
+      this.#options.onChanged(fit)
     }
-    this.#options.onChecked(this.fit)
+    if (!fit) this.#options.onUnfit()
   }
 
   #say(): void {

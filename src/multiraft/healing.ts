@@ -166,12 +166,9 @@ export class Healing {
 
   /** True when it was done. */
   #distrust(group: RaftGroup, spared: boolean): boolean {
-    this.#options.env.log?.warn(
-      spared
-        ? 'a damaged range lacks removed tombstones: the replica begins its log anew'
-        : 'a damaged range lacks removed tombstones: the replica waits to begin its log anew until all others are whole',
-      { log: group.id, voters: group.voters.length },
-    )
+    const what =
+      'a damaged range lacks removed tombstones: the replica begins its log anew once it can be spared'
+    this.#options.env.log?.warn(what, { log: group.id, spared, voters: group.voters.length })
     if (spared) group.distrust()
     return spared
   }

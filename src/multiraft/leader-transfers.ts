@@ -27,7 +27,7 @@ export interface TransferNode {
   readonly nodeId: NodeId
   readonly clock: Clock
   readonly timers: Timers
-  readonly calls: Calls
+  readonly calls: Pick<Calls, 'call' | 'handle'>
   /** How long a group lets a transfer take. */
   readonly transferMs: number
   get(id: LogId): RaftGroup | undefined

@@ -65,8 +65,6 @@ export class MultiRaft implements GroupNode {
   readonly #quorums: QuorumDescriptions
   readonly #inSync: InSyncView
   #fitness: Fitness | undefined
-  /** As the groups were told last. */
-  #groupsFit = true
   readonly #bootId: string
   /** Of the others. */
   readonly #peerIds: readonly NodeId[]
@@ -173,9 +171,7 @@ export class MultiRaft implements GroupNode {
           this.calls.sessionEnded(peer.nodeId)
           this.#liveness?.transportDown(peer.nodeId)
         },
-        onDrain: (peer, lane) => {
-          if (lane === 'data') this.#drained(peer)
-        },
+        onDrain: (peer) => this.#drained(peer),
       },
     })
     this.#inSync.watch()
@@ -183,12 +179,16 @@ export class MultiRaft implements GroupNode {
     this.#liveness.start()
   }
 
+  /** Law R8: unfit, it does not campaign, and hands over as long as it leads anything. */
   #watchDisk({ clock, timers }: Env): Fitness {
     const fitness = new Fitness({
       clock,
       timers,
       flush: () => this.store.flush(),
-      onChecked: (fit) => this.#fitnessChecked(fit),
+      onChanged: (fit) => {
+        for (const group of this.#groups.values()) group.setFit(fit)
+      },
+      onUnfit: () => void this.#transfers.handOver({ withinMs: this.timing.transferMs }),
       say: (status) => this.#liveness?.setStatus(status),
     })
     fitness.start()
@@ -234,7 +234,7 @@ export class MultiRaft implements GroupNode {
     )
     const group: RaftGroup = new RaftGroup({ node: this, stored, descriptor, listenerOf })
     this.#groups.set(id, group)
-    if (!this.#groupsFit) group.setFit(false)
+    if (!this.isFit(this.nodeId)) group.setFit(false)
     group.start()
     this.#liveness?.opened(id)
     await this.store.flush()
@@ -281,7 +281,6 @@ export class MultiRaft implements GroupNode {
   }
 
   deadlineMoved(group: RaftGroup): void {
-    if (group.deadlineMs === Infinity || this.#closed) return
     this.#restless.add(group)
     this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())
   }
@@ -316,7 +315,6 @@ export class MultiRaft implements GroupNode {
   /** From its own replica, or from what the nodes say that they lead; the highest epoch counts. */
   leaderOf(id: LogId): { readonly nodeId: NodeId; readonly epoch: LeaderEpoch } | undefined {
     const raft = this.#groups.get(id)?.raft
-    if (raft?.role === 'leader') return { nodeId: this.nodeId, epoch: raft.term }
     let best: { readonly nodeId: NodeId; readonly epoch: LeaderEpoch } | undefined
     if (raft?.leader !== undefined) best = { nodeId: raft.leader, epoch: raft.term }
     for (const nodeId of this.#peerIds) {
@@ -357,15 +355,6 @@ export class MultiRaft implements GroupNode {
   async leave(withinMs: number): Promise<void> {
     this.#fitness?.leave()
     await this.#transfers.handOver({ withinMs })
-  }
-
-  /** Law R8: unfit, it does not campaign, and hands over as long as it leads anything. */
-  #fitnessChecked(fit: boolean): void {
-    if (fit !== this.#groupsFit) {
-      this.#groupsFit = fit
-      for (const group of this.#groups.values()) group.setFit(fit)
-    }
-    if (!fit) void this.#transfers.handOver({ withinMs: this.timing.transferMs })
   }
 
   // ── The cluster ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -455,8 +444,7 @@ export class MultiRaft implements GroupNode {
   }
 
   #drained(peer: NodeId): void {
-    for (const group of this.#groupsWith(peer))
-      if (group.raft.role === 'leader') this.markDirty(group)
+    for (const group of this.#groupsWith(peer)) this.markDirty(group)
   }
 
   *#groupsWith(peer: NodeId): Iterable<RaftGroup> {
@@ -470,15 +458,16 @@ export class MultiRaft implements GroupNode {
     const now = this.clock.monotonicMs()
     let woken = 0
     for (const group of [...this.#restless]) {
-      if (group.deadlineMs > now && group.deadlineMs !== Infinity) continue
+      const { deadlineMs } = group
+      if (deadlineMs > now && deadlineMs < Infinity) continue
       this.#restless.delete(group)
-      if (group.deadlineMs === Infinity) continue
+      if (deadlineMs === Infinity) continue
       // Behind the others, for its next turn.
       this.#restless.add(group)
       group.tick()
       if (++woken >= WOKEN_PER_TICK_MAX) break
     }
-    if (this.#restless.size > 0 && !this.#closed) {
+    if (this.#restless.size > 0) {
       this.#ticking ??= this.#env.timers.after(TICK_MS, () => this.#tick())
     }
   }
