@@ -106,8 +106,11 @@ export class Leadership<B extends BatchRef> {
   mismatched(node: NodeId, message: AppendMismatch): boolean {
     const follower = this.#followers.get(node)
     if (follower === undefined) return false
-    // Law R10.
-    if (message.end.offset <= message.logStart) follower.emptied()
+    if (message.end.offset <= message.logStart) {
+      // Whatever it held is lost, as if it had come back once more.
+      follower.emptied()
+      if (follower.suspicion !== undefined) follower.meetSuspect(++this.#round)
+    }
     if (!follower.awaits(message.prev)) return false
     const common = this.#replica.log.commonWith(message)
     if (common === undefined) follower.mustInstall()

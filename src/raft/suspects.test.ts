@@ -305,6 +305,24 @@ test('R5: a leader takes no suspect replica for its successor', () => {
   assert.equal(cluster.core(1).acceptsAppends, true)
 })
 
+test('R5: one that loses its log once more before it is told that it is whole is told again', () => {
+  const cluster = three()
+  cluster.append(1)
+  cluster.settle()
+  damaged(cluster, 3)
+  cluster.connect(1, 3)
+  for (let turns = 0; turns < 20 && cluster.inFlight({ kind: 'clear' }).length === 0; turns++) {
+    for (const id of [1, 2, 3]) cluster.sync(id)
+    cluster.pump(1)
+    for (const envelope of cluster.network.inFlight.slice()) cluster.deliver(envelope)
+  }
+  assert.equal(cluster.inFlight({ kind: 'clear' }).length, 1)
+  cluster.distrust(3)
+  cluster.settle()
+  assert.equal(cluster.core(3).suspect, false)
+  assert.deepEqual(cluster.node(3).durable.end, cluster.core(1).end)
+})
+
 test('R5: cleared and cut off before it could say so: it counts again later', () => {
   const cluster = three()
   damaged(cluster, 3)

@@ -49,6 +49,7 @@ const ACTIONS = [
   ['partition', 0.5, 'fault'],
   ['crash', 1, 'fault'],
   ['damage', 0.3, 'fault'],
+  ['distrust', 0.3, 'fault'],
   ['transfer', 0.5, 'fault'],
   ['log-start', 0.5, 'fault'],
   ['compact', 0.5, 'fault'],
@@ -150,6 +151,7 @@ class Schedule {
       partition: () => this.#partition(),
       crash: () => this.#crash(),
       damage: () => this.#damage(),
+      distrust: () => this.#distrust(),
       transfer: () => this.#transfer(),
       'log-start': () => this.#advanceLogStart(),
       compact: () => this.#compact(),
@@ -267,14 +269,30 @@ class Schedule {
 
   /** Of a minority only, at any time: beyond that a group can't be saved. */
   #damage(): boolean {
-    const { nodes } = this.cluster
-    const suspects = nodes.filter(({ durable }) => durable.hardState.suspect)
     const node = this.#node()
-    if (suspects.length + 1 > (nodes.length - 1) / 2 && !suspects.includes(node)) return false
+    if (!this.#canSpare(node)) return false
     if (node.core !== undefined) this.cluster.crash(node.id)
     this.cluster.damage(node.id)
     this.#comeBack(node)
     return true
+  }
+
+  /** The same while it runs. What it said before arrives before what it says then, as on one connection. */
+  #distrust(): boolean {
+    const node = this.#node()
+    if (node.core === undefined || node.core.role === 'leader' || !this.#canSpare(node))
+      return false
+    for (const envelope of this.cluster.inFlight({ from: node.id })) this.cluster.deliver(envelope)
+    this.cluster.distrust(node.id)
+    return true
+  }
+
+  #canSpare(node: TestNode): boolean {
+    const { nodes } = this.cluster
+    const suspects = nodes.filter(
+      ({ accepted, durable }) => accepted.hardState.suspect || durable.hardState.suspect,
+    )
+    return suspects.includes(node) || suspects.length + 1 <= (nodes.length - 1) / 2
   }
 
   #transfer(): boolean {
