@@ -226,7 +226,13 @@ that fails on it.
     },
     {
       kind: 'unit',
-      tests: [{ folder: 'src/multiraft', only: /^multiraft/ }],
+      tests: [{ folder: 'src/multiraft', only: /^multiraft-node/ }],
+      files: /^multiraft\/multiraft/,
+      timeoutMs: 90_000,
+    },
+    {
+      kind: 'unit',
+      tests: [{ folder: 'src/multiraft', only: /^multiraft\./ }],
       files: /^multiraft\/multiraft/,
       timeoutMs: 120_000,
     },
