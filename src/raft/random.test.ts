@@ -47,7 +47,7 @@ const planted: readonly { variant: Variant; within: number | ((cluster: Cluster)
   { variant: variants.unnoticedDamage, within: 100 },
   { variant: variants.clearsAtOnce, within: 300 },
   { variant: variants.clearsByMajority, within: scripts.forgottenVote },
-  { variant: variants.continuesAcrossTombstones, within: 100 },
+  { variant: variants.continuesAcrossTombstones, within: 200 },
   { variant: variants.beginsAnewInAnyCase, within: 300 },
   { variant: variants.grantsNameNoCandidacy, within: scripts.forgottenCandidacy },
 ]

@@ -36,7 +36,7 @@ export const promisesBeforeSync: Variant = {
 /** Law R2: only the log counts, term and vote reach the disk some time later. */
 export const forgetsVotes: Variant = {
   name: 'does not save votes',
-  focus: { crash: 4, time: 6, transfer: 6, damage: 0, append: 0.2 },
+  focus: { crash: 4, time: 6, transfer: 6, damage: 0, distrust: 0, append: 0.2 },
   voters: 3,
   blind: true,
   operation: (_, op) =>
@@ -56,7 +56,7 @@ export const forgetsVotes: Variant = {
 /** Thesis 3.6.1: the longer log is not the better one. */
 export const votesByOffset: Variant = {
   name: 'votes by offset',
-  focus: { crash: 3, time: 3, partition: 3, damage: 0 },
+  focus: { crash: 3, time: 3, partition: 3, damage: 0, distrust: 0 },
   voters: 3,
   blind: true,
   incoming: (node, message) =>
@@ -68,7 +68,7 @@ export const votesByOffset: Variant = {
 /** Thesis 3.6.2, figure 3.7. */
 export const commitsOldEpochs: Variant = {
   name: 'commits entries of an old epoch by counting',
-  focus: { crash: 3, time: 4, partition: 4, damage: 0, append: 0.5 },
+  focus: { crash: 3, time: 4, partition: 4, damage: 0, distrust: 0, append: 0.5 },
   voters: 5,
   blind: true,
   after: (node, { invariants }, event) => {
@@ -87,7 +87,7 @@ export const commitsOldEpochs: Variant = {
 /** Law R9: what a follower has is not what the leader has. */
 export const commitsByLogEnd: Variant = {
   name: 'commits up to the log end',
-  focus: { crash: 2, time: 2, partition: 3, damage: 0 },
+  focus: { crash: 2, time: 2, partition: 3, damage: 0, distrust: 0 },
   voters: 3,
   blind: true,
   after: (node, { invariants }, event) => {
@@ -103,6 +103,7 @@ export const commitsByLogEnd: Variant = {
 /** Law R1: a message that is shorter than the log conflicts with nothing. */
 export const truncatesAtMessageEnd: Variant = {
   name: 'truncates at the end of a message',
+  focus: { damage: 0, distrust: 0, time: 3, transfer: 4 },
   blind: true,
   after: (node, cluster, event) => {
     if (event.kind !== 'message' || event.message.kind !== 'append') return
@@ -216,7 +217,7 @@ export const grantsNameNoCandidacy: Variant = {
 /** Law R10: the follower would keep what the removed tombstones ended. */
 export const continuesAcrossTombstones: Variant = {
   name: 'continues across removed tombstones',
-  focus: { compact: 30, append: 2, cut: 2, partition: 2, damage: 0, 'log-start': 0 },
+  focus: { compact: 30, append: 2, cut: 2, partition: 2, damage: 0, distrust: 0, 'log-start': 0 },
   voters: 3,
   blind: true,
   ignoresTombstones: true,
