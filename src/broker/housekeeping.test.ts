@@ -37,7 +37,11 @@ function rig() {
   }
   const housekeeping = new Housekeeping({
     env: { timers: time.timers, log },
-    config: { 'log.retention.check.interval.ms': HOUR_MS, 'producer.id.expiration.ms': 77 },
+    config: {
+      'log.cleaner.backoff.ms': 15_000,
+      'log.retention.check.interval.ms': HOUR_MS,
+      'producer.id.expiration.ms': 77,
+    },
     partitions: { all: () => [partition('a'), partition('b')] },
   })
   housekeeping.start()

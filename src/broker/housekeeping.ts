@@ -1,4 +1,4 @@
-// What a broker does now and then: deletes what is past retention, compacts internal topics, forgets producers that are gone,
+// What a broker does now and then: deletes what is past retention, compacts what is to be compacted, forgets producers that are gone,
 // and keeps the state of the others for the next start.
 
 import type { BrokerConfigs } from '../base/config/broker-configs.ts'
@@ -8,8 +8,8 @@ import type { Partition } from '../partition/partition.ts'
 /** Kafka's `producer.id.expiration.check.interval.ms`. */
 const PRODUCER_CHECK_MS = 600_000
 const SNAPSHOT_CHECK_MS = 30_000
-/** Kafka's `log.cleaner.backoff.ms`. */
-const COMPACTION_CHECK_MS = 15_000
+/** However small `log.cleaner.backoff.ms` is. */
+const COMPACTION_CHECK_MS_MIN = 10
 /** After each piece that compaction reads: requests and heartbeats share the event loop with it. */
 const COMPACTION_PAUSE_MS = 5
 const TIMER_MS_MAX = 0x7fffffff
@@ -23,7 +23,7 @@ interface HousekeepingServices {
   readonly env: Pick<Env, 'timers' | 'log'>
   readonly config: Pick<
     BrokerConfigs,
-    'log.retention.check.interval.ms' | 'producer.id.expiration.ms'
+    'log.cleaner.backoff.ms' | 'log.retention.check.interval.ms' | 'producer.id.expiration.ms'
   >
   readonly partitions: { all(): Iterable<Kept> }
 }
@@ -42,7 +42,8 @@ export class Housekeeping {
     this.#every(config['log.retention.check.interval.ms'], () => this.#applyRetention())
     this.#every(PRODUCER_CHECK_MS, () => this.#expireProducers())
     this.#every(SNAPSHOT_CHECK_MS, () => this.#saveSnapshots())
-    this.#every(COMPACTION_CHECK_MS, () => this.#compact())
+    const compactionMs = Math.max(config['log.cleaner.backoff.ms'], COMPACTION_CHECK_MS_MIN)
+    this.#every(compactionMs, () => this.#compact())
   }
 
   close(): void {

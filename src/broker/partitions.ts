@@ -239,7 +239,10 @@ export class Partitions {
 function logConfigOf(config: TopicConfigs): LogSpec['config'] {
   return {
     segmentBytes: config['segment.bytes'],
-    segmentMs: config['segment.ms'],
+    // What is compacted must be in a sealed segment by then (Kafka's LogConfig.maxSegmentMs).
+    segmentMs: config['cleanup.policy'].includes('compact')
+      ? Math.min(config['segment.ms'], config['max.compaction.lag.ms'])
+      : config['segment.ms'],
     indexIntervalBytes: config['index.interval.bytes'],
   }
 }

@@ -120,8 +120,8 @@ test('what one node cannot give is refused with the reason', async () => {
   assert.match(await createOne(rig, { replicationFactor: 0 }), /^INVALID_REPLICATION_FACTOR/)
   assert.match(await createOne(rig, { numPartitions: 0 }), /^INVALID_PARTITIONS/)
   assert.match(
-    await createOne(rig, { configs: [{ name: 'cleanup.policy', value: 'compact' }] }),
-    /^INVALID_CONFIG: .*compaction/,
+    await createOne(rig, { configs: [{ name: 'cleanup.policy', value: 'shred' }] }),
+    /^INVALID_CONFIG: .*compact/,
   )
   assert.match(
     await createOne(rig, { configs: [{ name: 'no.such', value: '1' }] }),
@@ -263,7 +263,7 @@ test('configs: the whole set is replaced, or changed one by one', async () => {
   assert.equal(await change('retention.bytes', ConfigOperation.delete, null), 'NONE')
   assert.deepEqual(current(), { 'segment.ms': '8' })
   assert.equal(await change('segment.ms', ConfigOperation.append, '8'), 'INVALID_CONFIG')
-  assert.equal(await change('cleanup.policy', ConfigOperation.append, 'compact'), 'INVALID_CONFIG')
+  assert.equal(await change('cleanup.policy', ConfigOperation.append, 'shred'), 'INVALID_CONFIG')
   assert.equal(await change('cleanup.policy', ConfigOperation.append, 'delete'), 'NONE')
   assert.equal(await change('segment.ms', ConfigOperation.set, null), 'INVALID_REQUEST')
   assert.equal(await change('segment.ms', 9, '1'), 'INVALID_REQUEST')

@@ -11,16 +11,18 @@ import { append, COMPACTION_NOW, Machine, seal, value } from './testing/compacta
 
 const CONFIG = {
   'delete.retention.ms': 1000,
+  'max.compaction.lag.ms': Number.MAX_SAFE_INTEGER,
   'min.cleanable.dirty.ratio': 0.5,
+  'min.compaction.lag.ms': 0,
   'segment.bytes': 600,
-} as const
+}
 
 interface Rig {
   readonly machine: Machine
   readonly log: StoredLog
   readonly replica: { highWatermark: Offset; tombstonesKeptFrom: Offset }
   readonly compactor: Compactor
-  run(): Promise<CompactionResult | undefined>
+  run(changed?: Partial<typeof CONFIG>): Promise<CompactionResult | undefined>
 }
 
 async function rig(): Promise<Rig> {
@@ -42,7 +44,8 @@ async function rig(): Promise<Rig> {
     clock: { nowMs: () => COMPACTION_NOW, monotonicMs: () => 0 },
     log: { ...logger, child: () => ({ ...logger, child: () => assert.fail() }) },
   })
-  const run = () => machine.do(compactor.run(CONFIG, () => Promise.resolve()))
+  const run = (changed: Partial<typeof CONFIG> = {}) =>
+    machine.do(compactor.run({ ...CONFIG, ...changed }, () => Promise.resolve()))
   return { machine, log, replica, compactor, run }
 }
 
@@ -107,4 +110,22 @@ test('tombstones that another replica needs stay', async () => {
     assert.equal((await world.run())?.kind, 'compacted')
     assert.equal(world.log.tombstonesRemovedBelow, keptFrom < 2 ? 0 : 2)
   }
+})
+
+test('what is young stays as it is, and what is new for too long is enough by itself', async () => {
+  const world = await rig()
+  for (let i = 0; i < 40; i++) {
+    append(world.log, [{ key: `unique ${i}`, value: value(i), timestampMs: COMPACTION_NOW - 500 }])
+  }
+  await seal(world.machine, world.log)
+  world.replica.highWatermark = world.log.end.offset
+  assert.equal(await world.run({ 'min.compaction.lag.ms': 501 }), undefined)
+  assert.equal((await world.run({ 'min.compaction.lag.ms': 499 }))?.kind, 'compacted')
+  // Of the rest, the record that sealed the segments, little is new.
+  append(world.log, [{ key: 'one', value: value(1), timestampMs: COMPACTION_NOW - 100 }])
+  await seal(world.machine, world.log)
+  world.replica.highWatermark = world.log.end.offset
+  assert.equal(await world.run(), undefined)
+  assert.equal(await world.run({ 'max.compaction.lag.ms': 1_000 }), undefined)
+  assert.equal((await world.run({ 'max.compaction.lag.ms': 50 }))?.kind, 'compacted')
 })

@@ -33,20 +33,30 @@ export class Compactor {
     this.#resets++
   }
 
-  /** Undefined when not enough is new (min.cleanable.dirty.ratio). `pause` sets the pace. */
+  /**
+   * Undefined when not enough is new (min.cleanable.dirty.ratio) and nothing is new for too long (max.compaction.lag.ms). What
+   * is younger than min.compaction.lag.ms stays as it is. `pause` sets the pace.
+   */
   async run(
     config: Pick<
       TopicConfigs,
-      'delete.retention.ms' | 'min.cleanable.dirty.ratio' | 'segment.bytes'
+      | 'delete.retention.ms'
+      | 'max.compaction.lag.ms'
+      | 'min.cleanable.dirty.ratio'
+      | 'min.compaction.lag.ms'
+      | 'segment.bytes'
     >,
     pause: () => Promise<void>,
   ): Promise<CompactionResult | undefined> {
-    if (!this.#isDue(config['min.cleanable.dirty.ratio'])) return undefined
     const log = this.#log
+    const now = this.#env.clock.nowMs()
+    const upTo = this.#upTo(now, config['min.compaction.lag.ms'])
+    const dueSince = now - config['max.compaction.lag.ms']
+    if (!this.#isDue(upTo, config['min.cleanable.dirty.ratio'], dueSince)) return undefined
     const resets = this.#resets
     const result = await compactOnce(log, {
-      upTo: log.highWatermark,
-      now: this.#env.clock.nowMs(),
+      upTo,
+      now,
       deleteRetentionMs: config['delete.retention.ms'],
       segmentBytes: config['segment.bytes'],
       ...(this.#resumeFrom === undefined ? {} : { dirtyFrom: this.#resumeFrom }),
@@ -66,15 +76,30 @@ export class Compactor {
     return result
   }
 
-  #isDue(ratioMin: number): boolean {
+  /** Committed, and no segment that holds something younger (Kafka's `cleanableOffsets`). */
+  #upTo(now: number, lagMsMin: number): Offset {
+    const { highWatermark } = this.#log
+    // Timestamps may lie ahead of the clock.
+    if (lagMsMin === 0) return highWatermark
+    const young = this.#log.segments().find(({ maxTimestampMs }) => maxTimestampMs > now - lagMsMin)
+    return young !== undefined && young.baseOffset < highWatermark
+      ? young.baseOffset
+      : highWatermark
+  }
+
+  #isDue(upTo: Offset, ratioMin: number, dueSinceMs: number): boolean {
     if (this.#resumeFrom !== undefined) return true
     let bytes = 0
     let dirty = 0
+    let overdue = false
     for (const segment of this.#log.segments().slice(0, -1)) {
-      if (segment.endOffset > this.#log.highWatermark) break
+      if (segment.endOffset > upTo) break
       bytes += segment.bytes
-      if (segment.endOffset > this.#cleanedTo) dirty += segment.bytes
+      if (segment.endOffset <= this.#cleanedTo) continue
+      dirty += segment.bytes
+      const { firstTimestampMs = -1 } = segment
+      overdue ||= firstTimestampMs >= 0 && firstTimestampMs < dueSinceMs
     }
-    return dirty > 0 && dirty >= bytes * ratioMin
+    return dirty > 0 && (overdue || dirty >= bytes * ratioMin)
   }
 }

@@ -136,6 +136,10 @@ export class Partition {
     // The high watermark of a leader that is new, or was replaced, may lie below what was acknowledged.
     const unconfirmed = await this.confirmLeadership()
     if (unconfirmed !== ErrorCode.NONE) return { error: unconfirmed, logStart: -1 }
+    // As Kafka: what is only compacted is not deleted from its beginning.
+    if (!this.config['cleanup.policy'].includes('delete')) {
+      return { error: ErrorCode.POLICY_VIOLATION, logStart: -1 }
+    }
     const to = offset === -1 ? this.log.highWatermark : asOffset(offset)
     if (to < 0 || to > this.log.highWatermark) {
       return { error: ErrorCode.OFFSET_OUT_OF_RANGE, logStart: -1 }

@@ -99,13 +99,12 @@ export class LogReads {
     const { state } = log
     const end = log.end.offset
     const clean = log.cleanBelow
-    const list: { baseOffset: Offset; endOffset: Offset; bytes: number; maxTimestampMs: number }[] =
-      []
+    const list: { -readonly [K in keyof SegmentInfo]: SegmentInfo[K] }[] = []
     for (const segment of state.segments) {
       if (segment.endOffset <= log.logStart || segment.baseOffset >= clean) continue
       const endOffset = segment.endOffset < clean ? segment.endOffset : clean
-      const { baseOffset, bytes, maxTimestampMs } = segment
-      list.push({ baseOffset, endOffset, bytes, maxTimestampMs })
+      const { baseOffset, bytes, maxTimestampMs, firstTimestampMs } = segment
+      list.push({ baseOffset, endOffset, bytes, maxTimestampMs, firstTimestampMs })
     }
     const last = list.at(-1)
     const filesEnd = last?.endOffset ?? log.logStart

@@ -235,6 +235,8 @@ export interface SegmentInfo {
   readonly bytes: number
   /** -1 where it holds no timestamp. */
   readonly maxTimestampMs: number
+  /** Of its first batch; -1 where it has none. Undefined for the active segment of what is in the journal only. */
+  readonly firstTimestampMs?: number
 }
 
 /**

@@ -17,6 +17,7 @@ import type { Server } from './server.ts'
 import { clientNames, clientNeeds, Context } from './suite.ts'
 import type { Suite, Test } from './suite.ts'
 import { codecSuite } from './suites/codec.ts'
+import { compactionSuite } from './suites/compaction.ts'
 import { groupsSuite } from './suites/groups.ts'
 import { kcatSuite } from './suites/kcat.ts'
 import { librarySuites } from './suites/libraries.ts'
@@ -29,6 +30,7 @@ const suites: readonly Suite[] = [
   ...librarySuites,
   toolsSuite,
   groupsSuite,
+  compactionSuite,
   packagesSuite,
   quickstartSuite,
   codecSuite,

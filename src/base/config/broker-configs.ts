@@ -120,6 +120,11 @@ export const brokerConfigs = {
     min: 0,
     documentation: 'Incremental fetch sessions kept (KIP-227).',
   }),
+  'log.cleaner.backoff.ms': longConfig({
+    default: 15_000,
+    min: 0,
+    documentation: 'How often compacted logs are looked at: whether enough of one is new.',
+  }),
   'log.retention.check.interval.ms': longConfig({
     default: 300_000,
     min: 1,

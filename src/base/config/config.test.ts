@@ -61,8 +61,6 @@ test('range, enum and list are checked, and the message names them', () => {
 
 test('what is valid in Kafka and not honoured here is refused with the reason', () => {
   const refused: [string, string, RegExp][] = [
-    ['cleanup.policy', 'compact', /compaction/],
-    ['cleanup.policy', 'compact,delete', /compaction/],
     ['flush.messages', '2', /durable before/],
     ['unclean.leader.election.enable', 'true', /never given up/],
     ['remote.storage.enable', 'true', /tiered/],
@@ -72,11 +70,25 @@ test('what is valid in Kafka and not honoured here is refused with the reason', 
   for (const [name, text, reason] of refused) {
     assert.match(validateTopicConfigs([[name, text]]) ?? '', reason, name)
   }
-  assert.equal(
-    validateTopicConfigs([['cleanup.policy', 'compact']], { honoured: false }),
-    undefined,
+  assert.equal(validateTopicConfigs([['flush.messages', '2']], { honoured: false }), undefined)
+  assert.match(
+    validateBrokerConfigs([['log.flush.interval.messages', '2']]) ?? '',
+    /durable before/,
   )
-  assert.match(validateBrokerConfigs([['log.cleanup.policy', 'compact']]) ?? '', /compaction/)
+})
+
+test('compaction: its policies, its lags', () => {
+  for (const policy of ['compact', 'delete', 'compact,delete']) {
+    assert.equal(validateTopicConfigs([['cleanup.policy', policy]]), undefined)
+  }
+  assert.match(validateTopicConfigs([['cleanup.policy', '']]) ?? '', /delete, compact or both/)
+  const lags = (min: string, max: string): string | undefined =>
+    validateTopicConfigs([
+      ['min.compaction.lag.ms', min],
+      ['max.compaction.lag.ms', max],
+    ])
+  assert.equal(lags('5', '5'), undefined)
+  assert.match(lags('6', '5') ?? '', /min\.compaction\.lag\.ms \(6\) is greater/)
 })
 
 test('unknown names are refused, inherited ones too', () => {

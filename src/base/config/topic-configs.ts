@@ -17,7 +17,6 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const HOURS = 60 * 60 * 1000
 const MINUTES = 60 * 1000
 
-const NO_COMPACTION = 'log compaction is not available yet, so it would have no effect'
 const NO_TIERING = 'tiered storage is not available yet'
 const NO_THROTTLE = 'replication throttling is not available yet'
 const NO_RECOMPRESSION =
@@ -28,11 +27,9 @@ export const topicConfigs = {
     default: ['delete'],
     values: ['delete', 'compact'],
     synonyms: ['log.cleanup.policy'],
-    documentation: 'What happens to old segments: delete discards them by retention time and size.',
-    refuse: (policy) =>
-      policy.length === 1 && policy[0] === 'delete'
-        ? undefined
-        : 'only delete is available; log compaction is not available yet',
+    documentation:
+      'What happens to old segments: delete discards them by retention time and size, compact keeps the newest record of each key.',
+    refuse: (policy) => (policy.length > 0 ? undefined : 'delete, compact or both must be given'),
   }),
   'compression.type': enumConfig({
     default: 'producer',
@@ -70,7 +67,6 @@ export const topicConfigs = {
     min: 0,
     synonyms: ['log.cleaner.delete.retention.ms'],
     documentation: 'How long a compacted topic keeps tombstones.',
-    refuse: onlyDefault(DAY_MS, NO_COMPACTION),
   }),
   'file.delete.delay.ms': longConfig({
     default: 0,
@@ -129,7 +125,6 @@ export const topicConfigs = {
     min: 1,
     synonyms: ['log.cleaner.max.compaction.lag.ms'],
     documentation: 'The longest time a record of a compacted topic stays uncompacted.',
-    refuse: onlyDefault(LONG_MAX, NO_COMPACTION),
   }),
   'max.message.bytes': intConfig({
     default: 1_048_588,
@@ -161,14 +156,12 @@ export const topicConfigs = {
     max: 1,
     synonyms: ['log.cleaner.min.cleanable.ratio'],
     documentation: 'The share of uncompacted bytes from which a log is compacted.',
-    refuse: onlyDefault(0.5, NO_COMPACTION),
   }),
   'min.compaction.lag.ms': longConfig({
     default: 0,
     min: 0,
     synonyms: ['log.cleaner.min.compaction.lag.ms'],
     documentation: 'The shortest time a record of a compacted topic stays uncompacted.',
-    refuse: onlyDefault(0, NO_COMPACTION),
   }),
   'min.insync.replicas': intConfig({
     default: 1,

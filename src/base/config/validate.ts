@@ -10,7 +10,17 @@ export function validateTopicConfigs(
   texts: Iterable<readonly [name: string, text: string | null]>,
   options?: { readonly honoured: boolean },
 ): string | undefined {
-  return validate(topicConfigs, 'topic', texts, options)
+  const all = [...texts]
+  return validate(topicConfigs, 'topic', all, options) ?? lagProblem(new Map(all))
+}
+
+/** As Kafka's LogConfig. */
+function lagProblem(texts: ReadonlyMap<string, string | null>): string | undefined {
+  const value = (name: 'min.compaction.lag.ms' | 'max.compaction.lag.ms'): number =>
+    Number(texts.get(name) ?? topicConfigs[name].default)
+  const [min, max] = [value('min.compaction.lag.ms'), value('max.compaction.lag.ms')]
+  if (min <= max) return undefined
+  return `min.compaction.lag.ms (${min}) is greater than max.compaction.lag.ms (${max})`
 }
 
 /** As validateTopicConfigs, for configs given to a broker at its start. */
