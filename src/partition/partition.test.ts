@@ -2,61 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asLeaderEpoch, asOffset } from '../base/brand.ts'
-import { Limiter } from '../env/limiter.ts'
+import { asOffset } from '../base/brand.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import * as header from '../records/batch-header.ts'
 import { recordsOf } from '../records/read.ts'
-import { stampBatches } from '../records/batch-header.ts'
-import { ReplicatedLogDouble } from '../replicated/testing/double.ts'
-import { StoreError } from '../storage/store.ts'
-import type { CommitOutcome } from '../replicated/replicated-log.ts'
-import type { FetchAnswer, FetchRequest } from './fetch.ts'
-import type { Partition } from './partition.ts'
-import type { ProduceAccepted } from './produce.ts'
+import { at, errorOf, produced, producer, refusal, values } from './testing/asking.ts'
 import { batchOf, fixture, NOW_MS, request } from './testing/fixture.ts'
-
-const producer = (baseSequence: number, producerEpoch = 0) => ({
-  producer: { producerId: 5, producerEpoch, baseSequence },
-})
-
-function produced(partition: Partition, bytes: Uint8Array): ProduceAccepted {
-  const result = partition.produce(request(bytes))
-  assert.ok(result.kind === 'accepted', `refused: ${JSON.stringify(result)}`)
-  return result
-}
-
-function refusal(partition: Partition, bytes: Uint8Array | null, changes = {}): number {
-  const result = partition.produce({ ...request(bytes), ...changes })
-  assert.ok(result.kind === 'refused', 'it was accepted')
-  return result.error
-}
-
-const at = (fetchOffset: number, changes: Partial<FetchRequest> = {}): FetchRequest => ({
-  fetchOffset: asOffset(fetchOffset),
-  currentLeaderEpoch: -1,
-  lastFetchedEpoch: -1,
-  maxBytes: 1_000_000,
-  minOneBatch: true,
-  ...changes,
-})
-
-async function values(answer: FetchAnswer | Promise<FetchAnswer>): Promise<string[]> {
-  const { error, records } = await answer
-  assert.equal(error, ErrorCode.NONE)
-  const out: string[] = []
-  for (const chunk of records?.chunks ?? []) {
-    for (const place of header.batchesIn(chunk)) {
-      for (const { offset, value } of recordsOf(chunk, place)) {
-        out.push(`${offset}:${Buffer.from(value ?? []).toString()}`)
-      }
-    }
-  }
-  return out
-}
-
-const errorOf = async (answer: FetchAnswer | Promise<FetchAnswer>): Promise<number> =>
-  (await answer).error
 
 test('what is produced is read back once it is committed, not before', async () => {
   const { log, partition } = fixture()
@@ -199,108 +150,6 @@ test('gaps, old epochs and new epochs that do not start at 0 are refused', async
   assert.equal(refusal(partition, batchOf(['c'], producer(1, 0))), ErrorCode.INVALID_PRODUCER_EPOCH)
 })
 
-test('producer state rolls back with the log', async () => {
-  const { log, partition } = fixture()
-  await produced(partition, batchOf(['a'], producer(0))).completed
-  log.autoCommit = false
-  produced(partition, batchOf(['b'], producer(1)))
-  log.loseLeadership()
-  log.truncate({ epoch: asLeaderEpoch(1), offset: asOffset(1) })
-  assert.equal(partition.producers.inStep, false)
-  await partition.producers.settled()
-  log.autoCommit = true
-  log.lead()
-  const again = produced(partition, batchOf(['b'], producer(1)))
-  assert.equal(again.baseOffset, 1)
-  assert.equal(await again.completed, ErrorCode.NONE)
-  assert.deepEqual(await values(partition.fetch(at(0))), ['0:a', '1:b'])
-})
-
-test('producer state follows batches that another leader appended', async () => {
-  const { log, partition } = fixture({ log: new ReplicatedLogDouble({ follower: true }) })
-  const foreign = batchOf(['a', 'b'], producer(0))
-  stampBatches(foreign, asOffset(0), asLeaderEpoch(1))
-  log.replicate(foreign, asLeaderEpoch(1))
-  log.lead()
-  const duplicate = produced(partition, batchOf(['a', 'b'], producer(0)))
-  assert.equal(duplicate.baseOffset, 0)
-  assert.equal(await duplicate.completed, ErrorCode.NONE)
-  assert.equal(produced(partition, batchOf(['c'], producer(2))).baseOffset, 2)
-})
-
-test('a restart rebuilds producer state from a snapshot and what came after it', async () => {
-  const { log, partition } = fixture()
-  const filler = 'x'.repeat(900_000)
-  let sequence = 0
-  for (let i = 0; i < 20; i++) {
-    await produced(partition, batchOf([filler], producer(sequence++))).completed
-  }
-  const snapshot = await log.snapshots.latest(log.logEnd.offset)
-  assert.ok(snapshot !== undefined && snapshot.at.offset >= 15 && snapshot.at.offset < 20)
-  const restarted = fixture({ log }).partition
-  assert.equal(
-    refusal(restarted, batchOf(['y'], producer(sequence))),
-    ErrorCode.NOT_LEADER_OR_FOLLOWER,
-  )
-  await restarted.producers.settled()
-  const duplicate = produced(restarted, batchOf([filler], producer(sequence - 3)))
-  assert.equal(duplicate.baseOffset, sequence - 3)
-  assert.equal(produced(restarted, batchOf(['y'], producer(sequence))).baseOffset, sequence)
-})
-
-test('without a usable snapshot the whole log is replayed', async () => {
-  const { log, partition } = fixture()
-  for (let i = 0; i < 7; i++) await produced(partition, batchOf(['a'], producer(i))).completed
-  await log.snapshots.save(log.logEnd, Uint8Array.of(9, 9, 9))
-  const { partition: restarted, logger } = fixture({ log })
-  await restarted.producers.settled()
-  assert.deepEqual(logger.lines, ['a damaged producer snapshot was passed over'])
-  assert.equal(produced(restarted, batchOf(['a'], producer(6))).baseOffset, 6)
-  assert.equal(produced(restarted, batchOf(['b'], producer(7))).baseOffset, 7)
-})
-
-test('producer state is rebuilt once what was damaged can be read again', async () => {
-  const { log, partition } = fixture()
-  await produced(partition, batchOf(['a'], producer(0))).completed
-  partition.close()
-  const { partition: again, clock } = fixture({ log })
-  const { read } = log
-  log.read = () => {
-    throw new StoreError('corrupt', 'a flipped bit')
-  }
-  await again.producers.settled()
-  clock.ms += 2_000
-  await again.producers.settled()
-  assert.equal(refusal(again, batchOf(['a'], producer(0))), ErrorCode.NOT_LEADER_OR_FOLLOWER)
-  log.read = read
-  clock.ms += 2_000
-  await again.producers.settled()
-  assert.equal(produced(again, batchOf(['a'], producer(0))).baseOffset, 0)
-})
-
-test('producers are not forgotten because the clock was put forward', async () => {
-  const { log, clock, partition } = fixture()
-  await produced(partition, batchOf(['a'], producer(0))).completed
-  clock.jumpedMs = 10_000
-  partition.producers.expire(5_000)
-  assert.equal(produced(partition, batchOf(['a'], producer(0))).baseOffset, 0)
-  clock.ms += 10_000
-  partition.producers.expire(5_000)
-  assert.equal(produced(partition, batchOf(['a'], producer(0))).baseOffset, log.highWatermark)
-})
-
-test('a retry is known after its records were deleted and the node restarted', async () => {
-  const { log, partition } = fixture()
-  for (let i = 0; i < 3; i++) await produced(partition, batchOf(['a'], producer(i))).completed
-  await produced(partition, batchOf(['other'])).completed
-  assert.deepEqual(await partition.deleteRecords(-1), { error: ErrorCode.NONE, logStart: 4 })
-  const { partition: restarted } = fixture({ log })
-  await restarted.producers.settled()
-  assert.equal(produced(restarted, batchOf(['a'], producer(2))).baseOffset, 2)
-  assert.equal(log.logEnd.offset, 4)
-  assert.equal(produced(restarted, batchOf(['b'], producer(3))).baseOffset, 4)
-})
-
 test('waiting readers are woken by commits, elections and the end of the partition', async () => {
   const { log, partition } = fixture()
   log.autoCommit = false
@@ -331,44 +180,6 @@ test('offsets out of range: only an established leader says so', async () => {
   assert.deepEqual(await values(partition.fetch(at(0))), ['0:a'])
   log.commit()
   assert.equal(await errorOf(partition.fetch(at(2))), ErrorCode.OFFSET_OUT_OF_RANGE)
-})
-
-test('a leader that may have been replaced does not say what clients would reset their position for', async () => {
-  const { log, partition } = fixture()
-  await produced(partition, batchOf(['a'], { timestampsMs: [10] })).completed
-  const byTime = (timestampMs: number) =>
-    partition.listOffset({ timestampMs, currentLeaderEpoch: -1 })
-  log.barrier = { kind: 'unknown', reason: 'leadership-lost' }
-  // Another node may have taken and committed records from offset 1 on.
-  assert.equal(await errorOf(partition.fetch(at(2))), ErrorCode.NOT_LEADER_OR_FOLLOWER)
-  const newer = at(1, { lastFetchedEpoch: 2 })
-  assert.equal(await errorOf(partition.fetch(newer)), ErrorCode.NOT_LEADER_OR_FOLLOWER)
-  assert.equal((await byTime(11)).error, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-  assert.equal((await byTime(-3)).error, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-  assert.deepEqual(await partition.deleteRecords(2), {
-    error: ErrorCode.NOT_LEADER_OR_FOLLOWER,
-    logStart: -1,
-  })
-  // What was found below the high watermark is right, whoever leads.
-  assert.equal((await byTime(10)).offset, 0)
-  log.barrier = { kind: 'committed' }
-  assert.equal(await errorOf(partition.fetch(at(2))), ErrorCode.OFFSET_OUT_OF_RANGE)
-  assert.equal(await errorOf(partition.fetch(newer)), ErrorCode.OFFSET_OUT_OF_RANGE)
-  assert.deepEqual([(await byTime(11)).error, (await byTime(11)).offset], [ErrorCode.NONE, -1])
-  assert.equal((await byTime(-3)).offset, 0)
-  assert.equal((await partition.deleteRecords(2)).error, ErrorCode.OFFSET_OUT_OF_RANGE)
-})
-
-test('records that came while the leadership was being confirmed are found', async () => {
-  const { log, partition } = fixture()
-  const barrier = Promise.withResolvers<CommitOutcome>()
-  log.readBarrier = () => barrier.promise
-  const fetched = partition.fetch(at(1))
-  const listed = partition.listOffset({ timestampMs: 11, currentLeaderEpoch: -1 })
-  await produced(partition, batchOf(['a', 'b'], { timestampsMs: [10, 11] })).completed
-  barrier.resolve({ kind: 'committed' })
-  assert.deepEqual(await values(fetched), ['0:a', '1:b'])
-  assert.equal((await listed).offset, 1)
 })
 
 test('epochs fence, and a client from another history learns where it split', async () => {
@@ -463,36 +274,4 @@ test('retention moves the log start of an established leader only', async () => 
   log.commit()
   assert.equal(await partition.applyRetention(), true)
   assert.equal(log.logStart, 1)
-})
-
-test('a partition that rests gets a snapshot, one that is busy does not', async () => {
-  const { log, partition } = fixture()
-  const latest = async () => (await log.snapshots.latest(log.logEnd.offset))?.at.offset
-  const append = () => produced(partition, batchOf(['x'.repeat(700_000)])).completed
-  await append()
-  partition.producers.saveWhereResting()
-  await append()
-  partition.producers.saveWhereResting()
-  assert.equal(await latest(), undefined)
-  partition.producers.saveWhereResting()
-  assert.equal(await latest(), 2)
-  partition.producers.saveWhereResting()
-  await append()
-  partition.producers.saveWhereResting()
-  partition.producers.saveWhereResting()
-  assert.equal(await latest(), 2)
-})
-
-test('rebuilds of a node wait for each other', async () => {
-  const { log, partition } = fixture()
-  await produced(partition, batchOf(['a'], producer(0))).completed
-  const rebuilds = new Limiter(1)
-  let release = (): void => {}
-  rebuilds.run(() => (release = () => rebuilds.release()))
-  const { partition: restarted } = fixture({ log, rebuilds })
-  await Promise.resolve()
-  assert.equal(restarted.producers.inStep, false)
-  release()
-  await restarted.producers.settled()
-  assert.equal(produced(restarted, batchOf(['a'], producer(0))).baseOffset, 0)
 })

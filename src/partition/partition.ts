@@ -148,7 +148,8 @@ export class Partition {
       if (!(await this.producers.keepPast(to))) {
         return { error: ErrorCode.KAFKA_STORAGE_ERROR, logStart: -1 }
       }
-      const lost = checkLeader(this.log.role, -1)
+      // Once it is closed nobody keeps what is known of producers: the log start stays where it is.
+      const lost = this.#closed ? ErrorCode.NOT_LEADER_OR_FOLLOWER : checkLeader(this.log.role, -1)
       if (lost !== ErrorCode.NONE) return { error: lost, logStart: -1 }
       const error = commitErrorCode(await this.log.advanceLogStart(to))
       if (error !== ErrorCode.NONE) return { error, logStart: -1 }
@@ -203,6 +204,8 @@ export class Partition {
     this.#closed = true
     this.producers.close()
     this.#stopObserving()
+    // While its node stops, the log outlives it for a moment. Nobody keeps then what is known of producers (law R10).
+    this.log.observe({ beforeLogStart: () => new Promise<void>(() => {}) })
     this.#wake()
   }
 

@@ -4,7 +4,7 @@
 import type { TopicConfigs } from '../base/config/topic-configs.ts'
 import type { Offset } from '../base/brand.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { isTransactionalAt, producerIdAt } from '../records/batch-header.ts'
+import { BATCH_HEADER_BYTES, isTransactionalAt, producerIdAt } from '../records/batch-header.ts'
 import { UNCOMPRESSED_BYTES_MAX } from '../records/codecs.ts'
 import { setTimestamps } from '../records/rewrite.ts'
 import { validateProduced, type RecordError, type ValidBatch } from '../records/validate.ts'
@@ -50,11 +50,28 @@ export interface ProduceAccepted {
 
 export type ProduceResult = ProduceRefused | ProduceAccepted
 
+/** What producers try again, and then in order. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.NOT_ENOUGH_REPLICAS,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+])
+
 export function produce(
   target: ProduceTarget,
   request: ProduceRequest,
   nowMs: number,
 ): ProduceResult {
+  const result = decide(target, request, nowMs)
+  const { records } = request
+  if (result.kind === 'refused' && PASSING.has(result.error)) {
+    // It may not have been looked at yet.
+    if (records !== null && records.length >= BATCH_HEADER_BYTES) target.producers.refused(records)
+  }
+  return result
+}
+
+function decide(target: ProduceTarget, request: ProduceRequest, nowMs: number): ProduceResult {
   const { log, config } = target
   const { records } = request
   if (log.role.kind !== 'leader') return refused(ErrorCode.NOT_LEADER_OR_FOLLOWER)
@@ -119,7 +136,7 @@ function checkProducer(
   if (!producers.inStep) {
     return refused(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'producer state is still being loaded')
   }
-  const check = producers.state.check(records, 0)
+  const check = producers.check(records)
   switch (check.kind) {
     case 'next':
       return undefined

@@ -11,12 +11,18 @@ import { NO_EPOCH } from '../base/epoch-table.ts'
 import type { Position } from '../base/position.ts'
 import type { Clock, Logger } from '../env/env.ts'
 import type { Limiter } from '../env/limiter.ts'
-import { nextOffsetAt } from '../records/batch-header.ts'
+import {
+  baseSequenceAt,
+  nextOffsetAt,
+  producerEpochAt,
+  producerIdAt,
+} from '../records/batch-header.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import { StoreError } from '../storage/store.ts'
 import { eachBatch } from './batches.ts'
+import { MissingBatches } from './missing-batches.ts'
 import { decodeProducerSnapshot, encodeProducerSnapshot } from './producer-snapshot.ts'
-import { type ProducerEntry, ProducerState } from './producer-state.ts'
+import { type ProducerEntry, ProducerState, type SequenceCheck } from './producer-state.ts'
 
 type Restored =
   | { readonly kind: 'found'; readonly at: Position; readonly entries: readonly ProducerEntry[] }
@@ -38,6 +44,7 @@ const REBUILD_RETRY_MS = 1_000
 
 export class ProducerTracker {
   readonly state = new ProducerState()
+  readonly #missing = new MissingBatches()
   readonly #log: ReplicatedLog
   readonly #clock: Clock
   readonly #logger: Logger
@@ -94,6 +101,29 @@ export class ProducerTracker {
     }
   }
 
+  /** Judges a batch with a producer id before it is appended; only while `inStep`. */
+  check(batch: Uint8Array): SequenceCheck {
+    const verdict = this.state.check(batch, 0)
+    if (verdict.kind !== 'next' || this.state.get(producerIdAt(batch, 0)) !== undefined) {
+      return verdict
+    }
+    const missing = this.#missing.before(batch, 0, this.#nowMs())
+    if (missing === undefined) return verdict
+    return {
+      kind: 'out-of-order',
+      detail: `a batch came before sequence ${missing}, which is not in the log yet`,
+    }
+  }
+
+  /** The batch, perhaps of a producer with an id, was not taken, and may be when it comes again. */
+  refused(batch: Uint8Array): void {
+    const producerId = producerIdAt(batch, 0)
+    if (producerId < 0 || (this.#inStep && this.state.get(producerId) !== undefined)) return
+    const producerEpoch = producerEpochAt(batch, 0)
+    const sequence = baseSequenceAt(batch, 0)
+    this.#missing.add(producerId, { producerEpoch, sequence, sinceMs: this.#nowMs() })
+  }
+
   onAppended(batches: Uint8Array): void {
     // A rebuild reads up to the log end, so what arrives meanwhile is found there.
     if (!this.#inStep) return this.#lookAgain()
@@ -115,7 +145,17 @@ export class ProducerTracker {
   onTruncated(to: Position): void {
     // In step and nothing that was seen is gone: only an epoch start fell.
     if (this.#inStep && this.#next <= to.offset && to.epoch !== NO_EPOCH) return
+    if (this.#inStep) this.#missLost(to.offset)
     this.#startRebuild()
+  }
+
+  #missLost(from: Offset): void {
+    const sinceMs = this.#nowMs()
+    for (const { producerId, producerEpoch, batches } of this.state.entries()) {
+      const [first] = batches
+      if (first === undefined || first.baseOffset < from) continue
+      this.#missing.add(producerId, { producerEpoch, sequence: first.firstSequence, sinceMs })
+    }
   }
 
   /**

@@ -5,6 +5,7 @@ import type { TopicConfigs } from '../../base/config/topic-configs.ts'
 import type { Logger } from '../../env/env.ts'
 import { Limiter } from '../../env/limiter.ts'
 import { buildBatch, type BatchOptions } from '../../records/build.ts'
+import type { ReplicatedLog } from '../../replicated/replicated-log.ts'
 import { ReplicatedLogDouble } from '../../replicated/testing/double.ts'
 import { Partition } from '../partition.ts'
 
@@ -42,14 +43,14 @@ export function configWith(changes: Partial<TopicConfigs> = {}): TopicConfigs {
   return { ...resolveTopicConfigs({ staticBroker: new Map() }), ...changes }
 }
 
-export function fixture(
+export function fixture<Log extends ReplicatedLog = ReplicatedLogDouble>(
   options: {
-    readonly log?: ReplicatedLogDouble
+    readonly log?: Log
     readonly config?: Partial<TopicConfigs>
     readonly rebuilds?: Limiter
   } = {},
 ) {
-  const log = options.log ?? new ReplicatedLogDouble()
+  const log = options.log ?? (new ReplicatedLogDouble() as ReplicatedLog as Log)
   const clock = new TestClock()
   const logger = new TestLog()
   const partition = new Partition({
