@@ -209,11 +209,13 @@ test('R10: a follower says where its log starts once that is durable', async () 
   const next = { prev: at(2, 6), starts: [], commit: at(2, 6), probe: false }
   group.append({ ...next, logStart: asOffset(4) })
   assert.deepEqual(logStarts(), [])
+  group.takeTrace()
   group.sync()
   assert.deepEqual(logStarts(), [])
   group.flush()
   await turn()
   assert.deepEqual(logStarts(), [4])
+  assert.deepEqual(group.takeTrace(), ['send ack to 2'])
 })
 
 test('R10: what is installed starts where the leader said, and its listener follows a log that is empty', async () => {

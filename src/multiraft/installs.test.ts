@@ -232,6 +232,10 @@ test('where there is none, and none to come, the log begins without; where one w
   const waiting = leading()
   waiting.snapshotComes = true
   assert.deepEqual(await pumped(waiting), [])
+  let others = 0
+  waiting.installs.run(() => others++)
+  assert.equal(others, 1)
+  waiting.installs.release()
   waiting.log.saved.push(snapshot(8))
   assert.deepEqual(await pumped(waiting), [])
   waiting.tick()

@@ -25,6 +25,16 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'no other error has such a code',
   'multiraft/group.ts /RaftGroup/step always: this.#raft.deadlineMs !== before':
     'the node hears again what it knows',
+  'multiraft/incoming-install.ts /IncomingInstall/take unset: this.#gathering = undefined #2':
+    'what is whole is continued by no piece; until the next begins only its memory is held',
+  'multiraft/liveness/read-rounds.ts /ReadRounds/advanced always: waiter.voters.includes(node)':
+    'an answer of one who is no voter confirms nothing',
+  'multiraft/liveness/versioned-list.ts /VersionedList/change always: this.#changes.length > 2 * this.#entries.size + 32':
+    'it only says how often what was replaced is let go',
+  'multiraft/liveness/versioned-list.ts /VersionedList/change never: this.#changes.length > 2 * this.#entries.size + 32':
+    'what was replaced is passed over: letting it go only saves memory and time',
+  'multiraft/liveness/versioned-list.ts /VersionedList/change unset: this.#changes = this.#changes.filter((change) => this.#isCurrent(change))':
+    'what was replaced is passed over: letting it go only saves memory and time',
   'multiraft/replication.ts /Replication/sendAppend always: bytes > 0':
     'what has no bytes takes nothing of the window',
   'multiraft/replication.ts /Replication/pumpTo never: plan.below === plan.from':

@@ -64,7 +64,7 @@ export class ReadRounds {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const startedMs = env.clock.monotonicMs()
     queue.set(group, { group, claim, voters, startedMs, promise, resolve, round: 0 })
-    if (queue === this.#next) this.#beginSoon()
+    this.#beginSoon()
     return promise
   }
 
@@ -87,7 +87,6 @@ export class ReadRounds {
 
   /** Ends what has waited too long. */
   expire(): void {
-    if (this.waiting === 0) return
     const before = this.#options.env.clock.monotonicMs() - this.#options.timeoutMs
     for (const queue of [this.#behind, this.#next]) {
       for (const waiter of queue.values()) {
@@ -149,5 +148,5 @@ export class ReadRounds {
 }
 
 function sameVoters(a: readonly NodeId[], b: readonly NodeId[]): boolean {
-  return a === b || (a.length === b.length && a.every((voter) => b.includes(voter)))
+  return a.length === b.length && a.every((voter) => b.includes(voter))
 }

@@ -85,3 +85,17 @@ test('a forgotten entry leaves no trace', () => {
     ['b'],
   )
 })
+
+test('a version is of what it set, while that stands', () => {
+  const list = new VersionedList<string, number>()
+  list.set('a', 1)
+  list.set('b', 2)
+  assert.deepEqual([list.at(1)?.value, list.at(2)?.value, list.at(3)], [1, 2, undefined])
+  for (let i = 0; i < 100; i++) list.set('a', i)
+  assert.deepEqual(
+    [list.at(1), list.at(50), list.at(list.version)?.value],
+    [undefined, undefined, 99],
+  )
+  list.remove('b')
+  assert.equal(list.at(list.version), undefined)
+})

@@ -16,7 +16,7 @@ export class VersionedList<K, V> {
   readonly #entries = new Map<K, VersionedEntry<K, V>>()
   /** Ascending by version; entries that later ones replaced remain until the next sweep. */
   #changes: VersionedEntry<K, V>[] = []
-  #removals: VersionedEntry<K, V>[] = []
+  readonly #removals: VersionedEntry<K, V>[] = []
 
   /** Of the last change. */
   get version(): number {
@@ -65,7 +65,7 @@ export class VersionedList<K, V> {
       if (this.#isCurrent(removal)) this.#entries.delete(removal.key)
       pruned += 1
     }
-    if (pruned > 0) this.#removals = this.#removals.slice(pruned)
+    this.#removals.splice(0, pruned)
   }
 
   /** The changes after the version that still stand, as long as they fit: `costOf` of all taken is at most `budget`. */
