@@ -31,6 +31,11 @@ export class MissingBatches {
     }
   }
 
+  /** The producer has a batch in the log, whoever took it: from here on its state tells what comes next. */
+  found(producerId: number): void {
+    if (this.#byProducer.size > 0) this.#byProducer.delete(producerId)
+  }
+
   /** The sequence that must come before the batch at `at`. */
   before(bytes: Uint8Array, at: number, nowMs: number): number | undefined {
     if (this.#byProducer.size === 0) return undefined

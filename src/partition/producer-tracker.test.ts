@@ -195,3 +195,15 @@ test('rebuilds of a node wait for each other', async () => {
   await restarted.producers.settled()
   assert.equal(produced(restarted, batchOf(['a'], producer(0))).baseOffset, 0)
 })
+
+test('what was refused here and taken by another leader is not missing', async () => {
+  const { log, partition } = fixture()
+  const batch = batchOf(['a'], producer(5))
+  assert.equal(refusal(partition, batch, { inSyncReplicas: 0 }), ErrorCode.NOT_ENOUGH_REPLICAS)
+  log.loseLeadership()
+  stampBatches(batch, asOffset(0), asLeaderEpoch(2))
+  log.replicate(batch, asLeaderEpoch(2))
+  log.lead()
+  partition.producers.expire(0)
+  assert.equal(produced(partition, batchOf(['b'], producer(9))).baseOffset, 1)
+})

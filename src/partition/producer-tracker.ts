@@ -130,6 +130,7 @@ export class ProducerTracker {
     const nowMs = this.#nowMs()
     eachBatch(batches, (at) => {
       this.state.observe(batches, at, nowMs)
+      this.#missing.found(producerIdAt(batches, at))
       this.#batchesSinceSnapshot++
       this.#next = nextOffsetAt(batches, at)
     })
