@@ -19,6 +19,7 @@ const term = asLeaderEpoch
 
 interface Piece extends Partial<Omit<InstallRequest, 'snapshot'>> {
   readonly sender?: number
+  readonly text?: string
   readonly snapshot?: Partial<SnapshotPart>
 }
 
@@ -65,14 +66,14 @@ const BROKEN: Readonly<Record<string, Piece>> = {
   'another term': { ...REST, term: term(3) },
   'another log start': { ...REST, logStart: asOffset(41) },
   'another position': { snapshot: { from: 2, at: at(2, 46) } },
-  'another size': { snapshot: { from: 2, totalBytes: 5 } },
+  'another size': { snapshot: { from: 2, totalBytes: 3 }, text: 'c' },
   'another place': { snapshot: { from: 1 } },
 }
 for (const [what, piece] of Object.entries(BROKEN)) {
   test(`a piece of ${what} continues nothing; the snapshot is gathered anew from its beginning`, () => {
     const group = new LoneGroup()
     receive(group, 'ab', {})
-    receive(group, 'cd', piece)
+    receive(group, piece.text ?? 'cd', piece)
     assert.equal(group.log.adopted, undefined)
     receive(group, 'cd', REST)
     assert.equal(group.log.adopted, undefined)
@@ -226,8 +227,22 @@ test('where none is known to be committed yet the oldest is sent: the log start 
   assert.deepEqual(await pumped(group), ['14: 0 + 4 of 4'])
 })
 
+test('a log that begins at 0 has nothing below it: no snapshot is looked for', () => {
+  const group = new LoneGroup({ end: 12 }).established()
+  group.log.saved.push(snapshot(8))
+  group.log.tombstonesRemovedBelow = asOffset(8)
+  group.goesDown(3)
+  group.comesUp(3)
+  group.group.pump()
+  hasNothing(group)
+  group.takeSent()
+  group.group.pump()
+  assert.deepEqual(takeSent(group), ['install'])
+})
+
 test('where there is none, and none to come, the log begins without; where one will come, the follower waits for it', async () => {
   const group = leading()
+  group.log.saved.push(snapshot(3))
   assert.deepEqual(await pumped(group), ['install'])
   const waiting = leading()
   waiting.snapshotComes = true

@@ -235,6 +235,17 @@ test('R6: a cluster is not formed by what a process said that is gone', async ()
   assert.equal(formed, 1)
 })
 
+test('R5: what may have been here before the journal was damaged is suspect, but not what has taken part since', async () => {
+  const cluster = await Cluster.start()
+  await cluster.leading()
+  cluster.node.shut(GROUP)
+  const fresh = await cluster.open(asLogId('group-1'), [2, 1, 3])
+  assert.ok(!fresh.raft.suspect)
+  Object.defineProperty(cluster.store, 'suspect', { value: true })
+  assert.ok(!(await cluster.open()).raft.suspect)
+  assert.ok((await cluster.open(asLogId('group-2'))).raft.suspect)
+})
+
 // Who lives and leads
 
 test('R8: what is led is claimed, and given up at once when the group is shut', async () => {

@@ -35,6 +35,7 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'what was replaced is passed over: letting it go only saves memory and time',
   'multiraft/liveness/versioned-list.ts /VersionedList/change unset: this.#changes = this.#changes.filter((change) => this.#isCurrent(change))':
     'what was replaced is passed over: letting it go only saves memory and time',
+  'multiraft/multiraft.ts /MultiRaft/open never: suspect': 'what is suspect is saved as it is',
   'multiraft/replication.ts /Replication/sendAppend always: bytes > 0':
     'what has no bytes takes nothing of the window',
   'multiraft/replication.ts /Replication/pumpTo never: plan.below === plan.from':
