@@ -15,6 +15,7 @@ import type { Env } from '../env/env.ts'
 import type { Voter } from '../multiraft/descriptor.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
+import type { SnapshotInterval } from '../replicated/applied-snapshots.ts'
 import type { ReplicatedLog } from '../replicated/replicated-log.ts'
 import {
   type CommandOutcome,
@@ -40,13 +41,14 @@ import {
 } from './commands.ts'
 import { decideAutoCreate, decideCreateTopics, type DecisionContext } from './create-topics.ts'
 import { decideCreatePartitions, decideDeleteTopics } from './delete-topics.ts'
-import { changeOf } from './metadata-change.ts'
+import { changeBetween, changeOf } from './metadata-change.ts'
 import type { BrokerImage, MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
 import {
   decodeMetadataRecord,
   encodeMetadataRecord,
   type MetadataRecord,
 } from './metadata-records.ts'
+import { decodeMetadataSnapshot, encodeMetadataSnapshot } from './metadata-snapshot.ts'
 import { applyMetadata, EMPTY_METADATA, type MetadataState } from './metadata-state.ts'
 import { refusals } from './refusals.ts'
 
@@ -126,7 +128,13 @@ export class Controller implements MetadataView {
         encode: (record) => ({ key: null, value: encodeMetadataRecord(record) }),
         decode: (record) => decodeMetadataRecord(record.value),
         apply: applyMetadata,
+        snapshots: {
+          every: snapshotInterval(staticConfigs),
+          encode: encodeMetadataSnapshot,
+          decode: decodeMetadataSnapshot,
+        },
       },
+      onRestored: (before, image) => this.#changed(changeBetween(before, image)),
       onApplied: (before, image, records) => this.#onApplied(before, image, records),
       onServing: () => {
         if (this.image.clusterId === '') this.#form(clusterId ?? newUuid(env.random), members)
@@ -367,13 +375,24 @@ export class Controller implements MetadataView {
     image: MetadataImage,
     records: readonly MetadataRecord[],
   ): void {
-    const change = changeOf(before, image, records)
+    this.#changed(changeOf(before, image, records))
+  }
+
+  #changed(change: MetadataChange): void {
     if (change.brokerConfigsChanged) {
       this.#topicConfigs = new WeakMap()
       this.#brokerConfigs = undefined
     }
     for (const listener of this.#listeners) listener(change)
     this.#checkReady()
+  }
+}
+
+function snapshotInterval(staticBroker: ConfigTexts): SnapshotInterval {
+  const configs = resolveBrokerConfigs({ staticBroker })
+  return {
+    records: configs['chronik.metadata.snapshot.records'],
+    bytes: configs['metadata.log.max.record.bytes.between.snapshots'],
   }
 }
 

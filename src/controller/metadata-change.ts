@@ -1,4 +1,5 @@
-// What one committed batch changed, put together from its records and the images before and after it.
+// What one committed batch changed, put together from its records and the images before and after it; or a snapshot, which has
+// no records to tell.
 
 import { unreachable } from '../base/assert.ts'
 import type { MetadataChange, MetadataImage, TopicImage } from './metadata-image.ts'
@@ -19,6 +20,7 @@ export function changeOf(
         touched.add(record.id)
         break
       case 'partitions':
+      case 'directories':
       case 'topicDeleted':
       case 'topicConfig':
         touched.add(record.topicId)
@@ -40,6 +42,30 @@ export function changeOf(
         unreachable(record)
     }
   }
+  return {
+    ...topicChanges(before, image, touched),
+    brokersChanged,
+    drainingChanged,
+    brokerConfigsChanged,
+  }
+}
+
+/** What may have changed between two images, of which the records are not known. */
+export function changeBetween(before: MetadataImage, image: MetadataImage): MetadataChange {
+  const ids = new Set([...before.topicsById.keys(), ...image.topicsById.keys()])
+  return {
+    ...topicChanges(before, image, ids),
+    brokersChanged: true,
+    drainingChanged: true,
+    brokerConfigsChanged: true,
+  }
+}
+
+function topicChanges(
+  before: MetadataImage,
+  image: MetadataImage,
+  touched: ReadonlySet<string>,
+): Pick<MetadataChange, 'before' | 'image' | 'topicsCreated' | 'topicsDeleted' | 'topicsChanged'> {
   const topicsCreated: TopicImage[] = []
   const topicsDeleted: TopicImage[] = []
   const topicsChanged: TopicImage[] = []
@@ -50,14 +76,5 @@ export function changeOf(
     else if (old !== undefined && now === undefined) topicsDeleted.push(old)
     else if (old !== undefined && now !== undefined) topicsChanged.push(now)
   }
-  return {
-    before,
-    image,
-    topicsCreated,
-    topicsDeleted,
-    topicsChanged,
-    brokersChanged,
-    drainingChanged,
-    brokerConfigsChanged,
-  }
+  return { before, image, topicsCreated, topicsDeleted, topicsChanged }
 }

@@ -35,6 +35,13 @@ export type MetadataRecord =
   /** Further partitions of a topic, after those it has. */
   | { readonly type: 'partitions'; readonly topicId: string; readonly assignments: Assignments }
   | { readonly type: 'topicDeleted'; readonly topicId: string }
+  /** In snapshots alone: the directories of the partitions from `first` on, where they are not those registered now. */
+  | {
+      readonly type: 'directories'
+      readonly topicId: string
+      readonly first: number
+      readonly directories: readonly (readonly string[])[]
+    }
   /** Null: falls back to the default. */
   | {
       readonly type: 'topicConfig'
@@ -72,6 +79,18 @@ export function newPartitionRecords(topicId: string, added: Assignments): Metada
   for (let i = 0; i < added.length; i += PARTITIONS_PER_RECORD_MAX) {
     const piece = added.slice(i, i + PARTITIONS_PER_RECORD_MAX)
     records.push({ type: 'partitions', topicId, assignments: piece })
+  }
+  return records
+}
+
+export function newDirectoriesRecords(
+  topicId: string,
+  all: readonly (readonly string[])[],
+): MetadataRecord[] {
+  const records: MetadataRecord[] = []
+  for (let first = 0; first < all.length; first += PARTITIONS_PER_RECORD_MAX) {
+    const directories = all.slice(first, first + PARTITIONS_PER_RECORD_MAX)
+    records.push({ type: 'directories', topicId, first, directories })
   }
   return records
 }
@@ -135,6 +154,17 @@ const topicDeletedRecord = versioned({
   fields: [field('topicId', uuid)],
 })
 
+const directoriesRecord = versioned({
+  name: 'DirectoriesRecord',
+  versions: [0, 0],
+  flexibleSince: 0,
+  fields: [
+    field('topicId', uuid),
+    field('first', int32),
+    field('directories', array(array(string))),
+  ],
+})
+
 const topicConfigRecord = versioned({
   name: 'TopicConfigRecord',
   versions: [0, 0],
@@ -182,6 +212,7 @@ const TYPE_IDS = {
   producerIds: 8,
   feature: 9,
   draining: 10,
+  directories: 11,
 } as const satisfies { readonly [K in MetadataRecord['type']]: number }
 
 const TYPE_BYTES = 2
@@ -206,6 +237,8 @@ function encodeBody(record: MetadataRecord): Uint8Array {
       return encodeVersioned(partitionsRecord, 0, record)
     case 'topicDeleted':
       return encodeVersioned(topicDeletedRecord, 0, record)
+    case 'directories':
+      return encodeVersioned(directoriesRecord, 0, record)
     case 'topicConfig':
       return encodeVersioned(topicConfigRecord, 0, record)
     case 'brokerConfig':
@@ -242,6 +275,8 @@ export function decodeMetadataRecord(value: Uint8Array | null): MetadataRecord {
     }
     case TYPE_IDS.topicDeleted:
       return { type: 'topicDeleted', ...read(topicDeletedRecord) }
+    case TYPE_IDS.directories:
+      return { type: 'directories', ...read(directoriesRecord) }
     case TYPE_IDS.topicConfig:
       return { type: 'topicConfig', ...read(topicConfigRecord) }
     case TYPE_IDS.brokerConfig:

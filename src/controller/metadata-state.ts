@@ -1,7 +1,7 @@
 // The state of the metadata log and the one way in which it changes. Replay of the log gives the same state on every node.
 
 import { assert } from '../base/assert.ts'
-import { asOffset, type Offset } from '../base/brand.ts'
+import { asOffset, type NodeId, type Offset } from '../base/brand.ts'
 import { PersistentMap } from '../base/persistent-map.ts'
 import type { MetadataImage, PartitionImage, TopicImage } from './metadata-image.ts'
 import type { Assignments, MetadataRecord } from './metadata-records.ts'
@@ -72,6 +72,14 @@ export function applyRecord(state: MetadataState, record: MetadataRecord): Metad
     }
     case 'topicDeleted':
       return withoutTopic(state, topicOf(state, record.topicId))
+    case 'directories': {
+      const topic = topicOf(state, record.topicId)
+      const partitions = topic.partitions.map((partition) => {
+        const directories = record.directories[partition.index - record.first]
+        return directories === undefined ? partition : { ...partition, directories }
+      })
+      return withTopic(state, { ...topic, partitions })
+    }
     case 'topicConfig': {
       const topic = topicOf(state, record.topicId)
       const configs = withConfig(topic.configs, record.name, record.value)
@@ -124,15 +132,22 @@ function withoutTopic(state: MetadataState, { id, name, partitions }: TopicImage
 
 /** The directories are those that are registered at this point of the log, the same on every node. */
 function partitionsOf(
-  { brokers }: MetadataState,
+  state: MetadataState,
   assignments: Assignments,
   from: number,
 ): PartitionImage[] {
   return assignments.map((replicas, i) => ({
     index: from + i,
     replicas,
-    directories: replicas.map((nodeId) => brokers.get(String(nodeId))?.directoryId ?? ''),
+    directories: directoriesOf(state, replicas),
   }))
+}
+
+export function directoriesOf(
+  { brokers }: MetadataState,
+  replicas: readonly NodeId[],
+): readonly string[] {
+  return replicas.map((nodeId) => brokers.get(String(nodeId))?.directoryId ?? '')
 }
 
 function withConfig(

@@ -6,6 +6,7 @@ import { assert } from '../base/assert.ts'
 import { asOffset, type LeaderEpoch, type Offset } from '../base/brand.ts'
 import type { Host, Timers } from '../env/env.ts'
 import { StoreError } from '../storage/store.ts'
+import { AppliedSnapshots, type SnapshotInterval } from './applied-snapshots.ts'
 import type { AppendRejection, CommitOutcome, ReplicatedLog } from './replicated-log.ts'
 
 export interface AppliedLogHandlers<Entry> {
@@ -20,8 +21,18 @@ export interface AppliedLogHandlers<Entry> {
    * so that the ends of keys are missing from what it would read next (law R10). Only for logs that are compacted.
    */
   onBegunAnew?(): void
+  /** Absent: the log keeps everything, or compaction takes what is outlived. */
+  readonly snapshots?: SnapshotHandlers
   /** It no longer does: what it proposed and is not applied may or may not come back through `apply`. */
   onResigned?(): void
+}
+
+export interface SnapshotHandlers {
+  readonly every: SnapshotInterval
+  /** Everything that was applied. */
+  take(): Uint8Array
+  /** In the place of everything that was applied. Throws when it is not what this version can read. */
+  restore(snapshot: Uint8Array, next: Offset): void
 }
 
 export interface DecodedBatch<Entry> {
@@ -44,6 +55,7 @@ interface Pending<Entry> {
   readonly base: Offset
   readonly end: Offset
   readonly entries: readonly Entry[]
+  readonly bytes: number
 }
 
 const REPLAY_READ_BYTES_MAX = 1 << 20
@@ -62,6 +74,11 @@ export class AppliedLog<Entry> {
   #waiters: { readonly offset: Offset; readonly resolve: () => void }[] = []
   #serving: LeaderEpoch | undefined
   #reading = false
+  /** There was something to do while it was reading. */
+  #missed = false
+  readonly #snapshots: AppliedSnapshots | undefined
+  /** The newest snapshot was looked for, as a start does. */
+  #looked = false
   /** Grows with each beginning anew: what was read before is not applied. */
   #life = 0
   /** The log's, when this life began. */
@@ -74,7 +91,8 @@ export class AppliedLog<Entry> {
     this.#timers = env.timers
     this.#host = env.host
     this.#handlers = handlers
-    this.#appliedTo = log.logStart
+    this.#snapshots = this.#newSnapshots()
+    this.#appliedTo = this.#snapshots === undefined ? log.logStart : asOffset(0)
     this.#tombstonesRemovedBelow = log.tombstonesRemovedBelow
     this.#stopObserving = log.observe({
       onTruncated: (to) => {
@@ -85,7 +103,24 @@ export class AppliedLog<Entry> {
         this.#resignIfMoved()
         this.#advance()
       },
+      beforeLogStart: (logStart) => this.#snapshots?.beforeLogStart(logStart),
+      snapshotWanted: () => this.#snapshots?.wanted() ?? false,
+      onSnapshot: () => this.#advance(),
       onClosed: () => this.close(),
+    })
+  }
+
+  #newSnapshots(): AppliedSnapshots | undefined {
+    const { snapshots } = this.#handlers
+    if (snapshots === undefined) return undefined
+    return new AppliedSnapshots({
+      log: this.log,
+      timers: this.#timers,
+      every: snapshots.every,
+      take: () => snapshots.take(),
+      appliedTo: () => this.#appliedTo,
+      whenApplied: (offset) => this.#whenApplied(offset),
+      failed: (error) => this.#failed(error),
     })
   }
 
@@ -116,7 +151,7 @@ export class AppliedLog<Entry> {
     this.#proposing = false
     if (result.kind === 'rejected') return result
     const end = result.end.offset
-    this.#pending.push({ base: result.baseOffset, end, entries })
+    this.#pending.push({ base: result.baseOffset, end, entries, bytes: batch.length })
     this.#advance()
     return { kind: 'accepted', committed: this.#appliedOutcome(result.committed, end) }
   }
@@ -124,10 +159,14 @@ export class AppliedLog<Entry> {
   /** Resolves when everything that is committed by now is applied. False: this node no longer follows the log. */
   async caughtUp(): Promise<boolean> {
     const committed = this.log.highWatermark
-    if (this.#appliedTo < committed && !this.#closed) {
-      await new Promise<void>((resolve) => this.#waiters.push({ offset: committed, resolve }))
-    }
+    await this.#whenApplied(committed)
     return this.#appliedTo >= committed
+  }
+
+  /** Or nothing is applied any more. */
+  async #whenApplied(offset: Offset): Promise<void> {
+    if (this.#appliedTo >= offset || this.#closed) return
+    await new Promise<void>((resolve) => this.#waiters.push({ offset, resolve }))
   }
 
   /** Usually applied before the commit is told; not where someone else appended in between, which takes a read. */
@@ -141,13 +180,21 @@ export class AppliedLog<Entry> {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#snapshots?.close()
     this.#stopObserving()
     this.#resign()
     this.#wake(Infinity)
   }
 
   #advance(): void {
-    if (this.#closed || this.#proposing || this.#reading) return
+    if (this.#closed || this.#proposing) return
+    if (this.#reading) {
+      this.#missed = true
+      return
+    }
+    if (this.#snapshots !== undefined && (!this.#looked || this.#isBehindStart)) {
+      return this.#restore(this.#snapshots)
+    }
     const committed = this.log.highWatermark
     while (this.#appliedTo < committed) {
       this.#dropReplayed()
@@ -158,7 +205,7 @@ export class AppliedLog<Entry> {
       }
       if (head.end > committed) break
       this.#pending.shift()
-      this.#apply(head.entries, head.end)
+      this.#apply(head.entries, head.end, head.bytes)
     }
     this.#dropReplayed()
     this.#serveIfReady()
@@ -177,9 +224,37 @@ export class AppliedLog<Entry> {
     for (const { offset, resolve } of waiters) if (offset <= appliedTo) resolve()
   }
 
-  #apply(entries: readonly Entry[], next: Offset): void {
+  #apply(entries: readonly Entry[], next: Offset, bytes: number): void {
     this.#appliedTo = next
     this.#handlers.apply(entries, next)
+    this.#snapshots?.applied({ records: entries.length, bytes })
+  }
+
+  /** What would be applied next is in the log no more; a snapshot stands for it. */
+  get #isBehindStart(): boolean {
+    return this.#snapshots !== undefined && this.#appliedTo < this.log.logStart
+  }
+
+  #restore(snapshots: AppliedSnapshots): void {
+    this.#reading = true
+    this.#missed = false
+    const restored = snapshots.find(this.#appliedTo).then((found) => {
+      this.#reading = false
+      this.#looked = true
+      if (this.#closed) return
+      if (found !== undefined) {
+        this.#appliedTo = found.at.offset
+        this.#handlers.snapshots?.restore(found.bytes, found.at.offset)
+      }
+      // Otherwise with the next commit, or when the leader's is here.
+      if (!this.#isBehindStart || this.#missed) this.#advance()
+    })
+    restored.catch((error: unknown) => this.#failed(error))
+  }
+
+  #failed(error: unknown): void {
+    this.#closed = true
+    this.#host.fatal(`the log ${this.log.id} can't be followed from ${this.#appliedTo}`, error)
   }
 
   #replay(): void {
@@ -188,14 +263,12 @@ export class AppliedLog<Entry> {
       this.#reading = false
       this.#advance()
     })
-    caughtUp.catch((error: unknown) => {
-      this.#closed = true
-      this.#host.fatal(`the log ${this.log.id} can't be followed from ${this.#appliedTo}`, error)
-    })
+    caughtUp.catch((error: unknown) => this.#failed(error))
   }
 
   async #readCommitted(): Promise<void> {
     while (!this.#closed && this.#appliedTo < this.log.highWatermark) {
+      if (this.#isBehindStart) return
       const from = asOffset(Math.max(this.#appliedTo, this.log.logStart))
       const below = this.log.highWatermark
       const life = this.#life
@@ -206,7 +279,9 @@ export class AppliedLog<Entry> {
       const { chunks, next } = read
       assert(next > from, `${this.log.id}: nothing to read at ${from} below the commit ${below}`)
       for (const chunk of chunks) {
-        for (const batch of this.#handlers.decode(chunk)) this.#apply(batch.entries, batch.next)
+        const batches = this.#handlers.decode(chunk)
+        const bytes = chunk.length / batches.length
+        for (const { entries, next: end } of batches) this.#apply(entries, end, bytes)
       }
       this.#appliedTo = next
       this.#wake(next)

@@ -6,7 +6,8 @@
 // changes that this epoch has pending; on losing leadership the tip is forgotten.
 
 import type { Clock, Host, Timers } from '../env/env.ts'
-import { AppliedLog } from './applied-log.ts'
+import { AppliedLog, type SnapshotHandlers } from './applied-log.ts'
+import type { SnapshotInterval } from './applied-snapshots.ts'
 import { readRecordBatches } from './record-batches.ts'
 import { buildBatch } from '../records/build.ts'
 import type { LogRecord } from '../records/read.ts'
@@ -20,6 +21,15 @@ export interface StateDefinition<State, Change> {
   decode(record: LogRecord): Change
   /** The state after one batch; `next` is the offset after it. Pure. */
   apply(state: State, changes: readonly Change[], next: Offset): State
+  /** Absent: the log keeps everything. */
+  readonly snapshots?: StateSnapshots<State>
+}
+
+export interface StateSnapshots<State> {
+  readonly every: SnapshotInterval
+  encode(state: State): Uint8Array
+  /** The state of which everything below `next` is. Throws on what this version can't read. */
+  decode(snapshot: Uint8Array, next: Offset): State
 }
 
 export interface Decision<Change, Response> {
@@ -45,6 +55,8 @@ export interface StateMachineOptions<State, Change> {
   }
   /** After each applied batch, in order, synchronously. Must not throw. */
   readonly onApplied?: (before: State, after: State, changes: readonly Change[]) => void
+  /** A snapshot took the place of what was applied: at a start, or when this node had fallen behind. Must not throw. */
+  readonly onRestored?: (before: State, after: State) => void
   readonly onServing?: (epoch: LeaderEpoch) => void
   readonly onResigned?: () => void
 }
@@ -54,6 +66,7 @@ export class ReplicatedStateMachine<State, Change> {
   readonly #clock: Clock
   readonly #log: AppliedLog<Change>
   readonly #onApplied: StateMachineOptions<State, Change>['onApplied']
+  readonly #onRestored: StateMachineOptions<State, Change>['onRestored']
   #applied: State
   /** The applied state plus the pending changes of the serving epoch. */
   #tip: State
@@ -63,6 +76,8 @@ export class ReplicatedStateMachine<State, Change> {
     this.#definition = definition
     this.#clock = env.clock
     this.#onApplied = options.onApplied
+    this.#onRestored = options.onRestored
+    const { snapshots } = definition
     this.#applied = definition.initial
     this.#tip = definition.initial
     this.#log = new AppliedLog<Change>({
@@ -75,6 +90,7 @@ export class ReplicatedStateMachine<State, Change> {
             next,
           })),
         apply: (changes, next) => this.#apply(changes, next),
+        ...(snapshots === undefined ? {} : { snapshots: this.#snapshotsOf(snapshots) }),
         onServing: (epoch) => {
           this.#tip = this.#applied
           options.onServing?.(epoch)
@@ -156,6 +172,19 @@ export class ReplicatedStateMachine<State, Change> {
     const { log } = this.#log
     const pending = await log.whenCommitted(log.logEnd)
     return pending.kind === 'committed' ? log.readBarrier() : pending
+  }
+
+  #snapshotsOf({ every, encode, decode }: StateSnapshots<State>): SnapshotHandlers {
+    return {
+      every,
+      take: () => encode(this.#applied),
+      restore: (snapshot, next) => {
+        const before = this.#applied
+        this.#applied = decode(snapshot, next)
+        this.#tip = this.#applied
+        this.#onRestored?.(before, this.#applied)
+      },
+    }
   }
 
   #apply(changes: readonly Change[], next: Offset): void {

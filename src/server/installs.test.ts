@@ -25,10 +25,19 @@ async function deleteBelow(cluster: SimCluster, node: number, offset: number): P
   return partition.lowWatermark
 }
 
-/** Every snapshot of the topic that the node has. */
-function harmSnapshots(cluster: SimCluster, node: number): void {
-  const { files } = cluster.host(node)
-  const snapshots = files.files().filter(({ path }) => /\/t-0\..*\.snapshot$/.test(path))
+const TOPIC_SNAPSHOT = /\/t-0\..*\/\d+-\d+\.snapshot$/
+const METADATA_SNAPSHOT = /\/__cluster_metadata-0\..*\/(\d+)-\d+\.snapshot$/
+
+function snapshotsOf(cluster: SimCluster, node: number, which: RegExp) {
+  return cluster
+    .host(node)
+    .files.files()
+    .filter(({ path }) => which.test(path))
+}
+
+/** Every one of them that the node has. */
+function harmSnapshots(cluster: SimCluster, node: number, which = TOPIC_SNAPSHOT): void {
+  const snapshots = snapshotsOf(cluster, node, which)
   assert.ok(snapshots.length > 0)
   for (const { file } of snapshots) file.flipBit(file.bytes - 1, 0)
 }
@@ -112,4 +121,61 @@ test('a leader whose snapshot on disk is damaged writes another before it instal
   await comesBack(cluster)
   assert.equal(await send(cluster, 3, 1), 1)
   assert.equal(await send(cluster, 3, 2), 2)
+})
+
+/** Offsets of the node's snapshots of the metadata, ascending. */
+const metadataSnapshots = (cluster: SimCluster, node: number): number[] =>
+  snapshotsOf(cluster, node, METADATA_SNAPSHOT)
+    .map(({ path }) => Number(METADATA_SNAPSHOT.exec(path)?.[1]))
+    .toSorted((a, b) => a - b)
+
+async function setRetention(cluster: SimCluster, node: number, ms: number): Promise<void> {
+  const client = await cluster.connect(node)
+  const answer = await cluster.settle(
+    client.send(APIS.AlterConfigs, 2, {
+      resources: [
+        {
+          resourceType: 2,
+          resourceName: 't',
+          configs: [{ name: 'retention.ms', value: String(ms) }],
+        },
+      ],
+      validateOnly: false,
+    }),
+  )
+  client.close()
+  assert.equal(answer.responses[0]?.errorCode, ErrorCode.NONE)
+}
+
+async function retentionOn(cluster: SimCluster, node: number): Promise<string | null> {
+  const client = await cluster.connect(node)
+  const answer = await cluster.settle(
+    client.send(APIS.DescribeConfigs, 4, {
+      resources: [{ resourceType: 2, resourceName: 't', configurationKeys: ['retention.ms'] }],
+      includeSynonyms: false,
+      includeDocumentation: false,
+    }),
+  )
+  client.close()
+  return answer.results[0]?.configs[0]?.value ?? null
+}
+
+test("the metadata log is kept from the older of two snapshots on; who was away begins with the leader's", async () => {
+  const config = { 'chronik.metadata.snapshot.records': '5' }
+  const cluster = await SimCluster.start({ config })
+  await cluster.create('t', { assignments: ALL })
+  cluster.kill(3)
+  for (let ms = 1; ms <= 40; ms++) await setRetention(cluster, 1, 1_000_000 + ms)
+  const [older] = metadataSnapshots(cluster, 1)
+  assert.equal(metadataSnapshots(cluster, 1).length, 2)
+  assert.ok(older! > Math.max(0, ...metadataSnapshots(cluster, 3)) + 10)
+  await cluster.boot(3)
+  assert.equal(await retentionOn(cluster, 3), '1000040')
+  assert.ok(metadataSnapshots(cluster, 3).at(-1)! >= older!)
+  // Each start begins with the newest that checks; without one, with the leader's.
+  for (const id of cluster.ids) cluster.host(id).powerCut('lose')
+  harmSnapshots(cluster, 3, METADATA_SNAPSHOT)
+  await cluster.boot(...cluster.ids)
+  await cluster.create('u', { assignments: ALL })
+  for (const id of cluster.ids) assert.equal(await retentionOn(cluster, id), '1000040')
 })

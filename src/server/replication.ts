@@ -36,9 +36,9 @@ export interface ReplicationOptions {
   readonly onWaiting: (reason: () => string) => void
 }
 
-/** The metadata log holds little but is replayed whole at every start. */
+/** Whole segments go once a snapshot stands for them. */
 export const METADATA_LOG_CONFIG = {
-  segmentBytes: 64 * 1024 * 1024,
+  segmentBytes: 8 * 1024 * 1024,
   segmentMs: 7 * 24 * 3_600_000,
   indexIntervalBytes: 4096,
 }

@@ -108,6 +108,12 @@ export class SnapshotFiles implements Snapshots {
     try {
       const file = await readFileIfThere(this.#disk, `${this.#directory}/${nameOf(at)}`)
       const bytes = file === undefined ? undefined : decodeSnapshot(file, at)
+      if (file !== undefined && bytes === undefined) {
+        this.#logger.warn('a snapshot is damaged, or of a later version', {
+          directory: this.#directory,
+          offset: at.offset,
+        })
+      }
       return bytes === undefined ? undefined : { at, bytes }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error

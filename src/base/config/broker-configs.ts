@@ -227,6 +227,17 @@ export const brokerConfigs = {
     max: 1_000_000,
     documentation: 'Partitions that the cluster may have.',
   }),
+  'metadata.log.max.record.bytes.between.snapshots': longConfig({
+    default: 20 * MIB,
+    min: 1,
+    documentation:
+      'Bytes of the metadata log until the next snapshot of the metadata; two snapshots are kept, and the log from the older on.',
+  }),
+  'chronik.metadata.snapshot.records': intConfig({
+    default: 50_000,
+    min: 1,
+    documentation: 'Records of the metadata log until the next snapshot, whatever their size.',
+  }),
   'chronik.groups.max': intConfig({
     default: 20_000,
     min: 1,
