@@ -82,7 +82,7 @@ export class OutgoingInstalls {
     node.installs.run(() => {
       if (!isCurrent()) return node.installs.release()
       sending.running = true
-      const looked = this.#find(plan).then((found) => {
+      const looked = this.find(plan).then((found) => {
         if (!isCurrent()) return
         sending.found = found
         if (found !== undefined) return ready()
@@ -98,7 +98,7 @@ export class OutgoingInstalls {
    * Of those at or above the log start the newest that is committed. A leader that has just started knows of no commit; then
    * the oldest, which was committed when the log start moved (see `storage/snapshots.ts`). Undefined: not now.
    */
-  async #find({ logStart }: InstallPlan): Promise<Sending['found']> {
+  async find({ logStart }: InstallPlan): Promise<Sending['found']> {
     const { stored, raft, snapshotWanted } = this.#options
     const { held, read } = await stored.snapshots.survey()
     const usable = held.filter(({ offset }) => offset >= logStart)

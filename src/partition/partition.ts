@@ -176,7 +176,7 @@ export class Partition {
       retentionBytes: this.config['retention.bytes'],
     })
     if (start === undefined) return false
-    // Where it can't be kept (on a full disk) the segments go all the same: that is what makes room again.
+    // Where it can't be kept (on a disk without a byte) each replica tries again before its log start moves.
     await this.producers.keepPast(start)
     if (this.#closed || this.log.role !== role) return false
     await this.log.advanceLogStart(start)

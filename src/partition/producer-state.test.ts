@@ -1,6 +1,8 @@
 // Producer state: sequences, epochs, the window of five, expiry, snapshots.
 
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { asLeaderEpoch, asOffset } from '../base/brand.ts'
@@ -102,4 +104,26 @@ test('a snapshot gives the same state back; any damage is noticed', () => {
       },
     ),
   )
+})
+
+const FIXTURE = join(import.meta.dirname, 'fixtures', 'producer-snapshot-v1.bin')
+
+function fixtureState(): ProducerState {
+  const state = new ProducerState()
+  const append = appender(state)
+  for (let i = 0; i < 7; i++) append(batch(i * 2, 2), 2, 3)
+  append(batch(0, 1, 4, 9), 1, 5)
+  return state
+}
+
+if (process.env['CHRONIK_WRITE_FIXTURE'] === 'producer-snapshot-v1') {
+  test('write the fixture', () => {
+    assert.ok(!existsSync(FIXTURE), `${FIXTURE} is there, and fixtures never change`)
+    writeFileSync(FIXTURE, encodeProducerSnapshot(fixtureState()))
+  })
+}
+
+test('a snapshot of version 1 is read for ever', () => {
+  const entries = decodeProducerSnapshot(readFileSync(FIXTURE))
+  assert.deepEqual(entries, [...fixtureState().entries()])
 })

@@ -230,7 +230,11 @@ export class ProducerTracker {
       if (this.#closed) return new Promise<void>(() => {})
       if (offset <= this.#keptTo || !this.#inStep) return
       const end = this.#log.logEnd.offset
-      if (!(await this.#saveSnapshot())) return
+      if (!(await this.#saveSnapshot())) {
+        // On a full disk: the records that go would be all that knows.
+        await new Promise<void>((resolve) => this.#waiting.push(resolve))
+        continue
+      }
       const truncations = this.#rebuild
       while (!this.#closed && this.#rebuild === truncations && this.#log.highWatermark < end) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve))

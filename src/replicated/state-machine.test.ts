@@ -246,3 +246,96 @@ test('what others append in between is applied in its place, before anything is 
   log.commit()
   assert.deepEqual(machine.state.words, ['a', 'x', 'b', 'c', 'd'])
 })
+
+const SNAPSHOTS = {
+  every: { records: 3, bytes: 1_000_000 },
+  encode: ({ words }: Words) => new TextEncoder().encode(words.join(' ')),
+  decode: (bytes: Uint8Array, offset: number): Words => ({
+    words: text.decode(bytes).split(' '),
+    offset,
+  }),
+}
+
+function keptMachine(log: ReplicatedLogDouble, time = new VirtualTime()) {
+  const restored: string[] = []
+  const deaths: string[] = []
+  const host = { fatal: (message: string) => deaths.push(message) as never }
+  const applied: string[] = []
+  const machine = new ReplicatedStateMachine({
+    log,
+    definition: { ...definition, snapshots: SNAPSHOTS },
+    env: { clock: time.clock, timers: time.timers, host },
+    onApplied: (_, after) => applied.push(after.words.at(-1) ?? ''),
+    onRestored: (_, after) => restored.push(after.words.join(' ')),
+  })
+  machine.start()
+  return { machine, time, restored, applied, deaths }
+}
+
+async function addAll(
+  { machine, time }: ReturnType<typeof keptMachine>,
+  words: readonly string[],
+): Promise<void> {
+  for (const word of words) {
+    const added = machine.submit(add(word))
+    await time.settle()
+    assert.equal((await added).kind, 'done')
+  }
+}
+
+test('a state with snapshots: the log starts at the older of two, and a start begins with the newest', async () => {
+  const log = new ReplicatedLogDouble()
+  const first = keptMachine(log)
+  await first.time.settle()
+  await addAll(first, ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+  await first.time.settle()
+  assert.equal(log.logStart, 3)
+  first.machine.close()
+  const second = keptMachine(log)
+  await second.time.settle()
+  assert.deepEqual(second.restored, ['a b c d e f'])
+  assert.deepEqual(second.applied, ['g'])
+  assert.deepEqual(second.machine.state, { words: 'abcdefg'.split(''), offset: 7 })
+  await addAll(second, ['h', 'i'])
+  await second.time.settle()
+  // The snapshot that it began with is the older one now; what was applied since is counted.
+  assert.equal(log.logStart, 6)
+})
+
+test('a damaged snapshot: the older one and the log give the same; without any, the state can not be had', async () => {
+  const log = new ReplicatedLogDouble()
+  const first = keptMachine(log)
+  await first.time.settle()
+  await addAll(first, ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+  first.machine.close()
+  const { survey } = log.snapshots
+  const damaged = new Set([6])
+  log.snapshots.survey = async () => {
+    const found = await survey()
+    return { ...found, read: async (at) => (damaged.has(at.offset) ? undefined : found.read(at)) }
+  }
+  const second = keptMachine(log)
+  await second.time.settle()
+  assert.deepEqual(second.restored, ['a b c'])
+  assert.deepEqual(second.machine.state.words, 'abcdefg'.split(''))
+  second.machine.close()
+  damaged.add(3)
+  const third = keptMachine(log)
+  await third.time.settle()
+  assert.deepEqual(third.deaths, ["the log double-0 can't be followed from 0"])
+  assert.deepEqual(third.machine.state.words, [])
+  assert.equal(third.machine.serving, undefined)
+})
+
+test('before the log start moves, each replica has a snapshot of its own past it', async () => {
+  const log = new ReplicatedLogDouble()
+  const kept = keptMachine(log)
+  await kept.time.settle()
+  await addAll(kept, ['a', 'b'])
+  const before = log.beforeLogStart(asOffset(2))
+  assert.ok(before !== undefined)
+  await kept.time.settle()
+  await before
+  assert.equal((await log.snapshots.latest(asOffset(9)))?.at.offset, 2)
+  assert.equal(log.beforeLogStart(asOffset(2)), undefined)
+})

@@ -8,6 +8,7 @@ import { resolveBrokerConfigs } from '../base/config/resolve.ts'
 import { type BoundListener, Broker } from '../broker/broker.ts'
 import { ClusterController, type ControllerLink } from '../controller/cluster-controller.ts'
 import { Controller, type MetadataView, newUuid } from '../controller/controller.ts'
+import type { CommandResult } from '../controller/commands.ts'
 import { logIdOf, METADATA_LOG_DIRECTORY, METADATA_LOG_ID } from '../controller/metadata-image.ts'
 import type { Env } from '../env/env.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
@@ -180,6 +181,9 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     groups,
   })
   closing.add('broker', () => broker.close())
+  // A start begins with a snapshot of the metadata, which may name topics whose deletion this node had carried out: their logs
+  // must not be made anew (law R7).
+  if (isCluster) await untilDone('to catch up with', env, () => controller.catchUp())
   await broker.open()
   const bound = advertise(listeners, await broker.bind())
   await register(controller, env, {
@@ -377,13 +381,22 @@ async function register(
       securityProtocol: 'PLAINTEXT',
     })),
   }
+  await untilDone('to register with', env, () => controller.registerBroker(registration))
+}
+
+/** Until some controller has done it; fails where none ever will. */
+async function untilDone(
+  why: string,
+  env: Env,
+  command: () => Promise<CommandResult>,
+): Promise<void> {
   for (;;) {
-    const { errorCode, errorMessage } = await controller.registerBroker(registration)
+    const { errorCode, errorMessage } = await command()
     if (errorCode === ErrorCode.NONE) return
     if (errorCode !== ErrorCode.NOT_CONTROLLER && errorCode !== ErrorCode.REQUEST_TIMED_OUT) {
-      throw new Error(`the node could not be registered: ${errorMessage ?? errorCode}`)
+      throw new Error(`a controller ${why} refused: ${errorMessage ?? errorCode}`)
     }
-    env.log.warn('the node waits for a controller to register with', { answer: errorMessage })
+    env.log.warn(`the node waits for a controller ${why}`, { answer: errorMessage })
     await new Promise<void>((resolve) => env.timers.after(REGISTER_RETRY_MS, resolve))
   }
 }

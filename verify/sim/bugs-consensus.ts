@@ -21,7 +21,7 @@ type Args<T, K extends keyof T> = Parameters<Method<T, K>>
 type Result<T, K extends keyof T> = ReturnType<Method<T, K>>
 
 /** Does something else than a method does; what it returns puts the method back. */
-function replace<T extends object, K extends keyof T & string>(
+export function replace<T extends object, K extends keyof T & string>(
   prototype: T,
   name: K,
   body: (

@@ -3,8 +3,9 @@
 import type { Prng } from '../../src/env/sim/prng.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
 import { DISK_BUGS } from './bugs-disk.ts'
-import type { ClusterFaultName } from './cluster-faults.ts'
+import type { SomeFaultName } from './plan.ts'
 import { CONSENSUS_BUGS } from './bugs-consensus.ts'
+import { INSTALL_BUGS } from './bugs-installs.ts'
 import { WIRE_BUGS } from './bugs-wire.ts'
 import type { EnvWrap } from './node.ts'
 
@@ -18,7 +19,7 @@ export interface Bug {
   /** Where one node can't show it. */
   readonly nodes?: number
   /** What it takes to show it, where most seeds don't have it: their faults are drawn from these. */
-  readonly faults?: readonly ClusterFaultName[]
+  readonly faults?: readonly SomeFaultName[]
 }
 
-export const BUGS: readonly Bug[] = [...DISK_BUGS, ...WIRE_BUGS, ...CONSENSUS_BUGS]
+export const BUGS: readonly Bug[] = [...DISK_BUGS, ...WIRE_BUGS, ...CONSENSUS_BUGS, ...INSTALL_BUGS]

@@ -53,15 +53,32 @@ async function live(client: Client, producer: Producer, topic: string): Promise<
 
 /** The incarnation's name; undefined when it is not certain that there is one. */
 async function create(client: Client, topic: string): Promise<string | undefined> {
-  const { world, chance, name, cluster } = client
-  const common = { kind: 'write', register: existenceOf(topic), value: 'there' } as const
-  const begun = world.recorder.begin(name, { ...common, retried: true, outcome: 'indeterminate' })
-  const configs = { 'segment.bytes': chance.pick(['8192', '65536']) }
+  const { world, chance } = client
   const { nodes, victim } = world.plan
   const least = victim === undefined ? 1 : 3
-  const replicationFactor = nodes === 1 ? 1 : chance.pick([least, 3, 3, Math.min(nodes, 5)])
+  return createWith(client, topic, {
+    partitions: 2,
+    segmentBytes: chance.pick(['8192', '65536']),
+    replicationFactor: nodes === 1 ? 1 : chance.pick([least, 3, 3, Math.min(nodes, 5)]),
+  })
+}
+
+export async function createWith(
+  client: Client,
+  topic: string,
+  options: {
+    readonly partitions: number
+    readonly segmentBytes: string
+    readonly replicationFactor: number
+  },
+): Promise<string | undefined> {
+  const { world, name, cluster } = client
+  const { partitions, segmentBytes, replicationFactor } = options
+  const common = { kind: 'write', register: existenceOf(topic), value: 'there' } as const
+  const begun = world.recorder.begin(name, { ...common, retried: true, outcome: 'indeterminate' })
+  const configs = { 'segment.bytes': segmentBytes, 'retention.ms': '-1' }
   const { outcome, retried, value } = await attempt(client, () =>
-    createTopic(cluster, { name: topic, partitions: 2, replicationFactor, configs }),
+    createTopic(cluster, { name: topic, partitions, replicationFactor, configs }),
   )
   world.recorder.end(begun, { ...common, retried, outcome })
   if (outcome === 'ok') world.progressed(client)

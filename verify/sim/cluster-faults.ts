@@ -45,17 +45,17 @@ export type ClusterFaultName = (typeof CLUSTER_FAULTS)[number]
 export const DAMAGE_FAULTS = [
   /** A machine with an empty disk in the place of one that held data: it must be refused. */
   'wipe',
-  /** A bit of a segment is another one. */
+  /** A bit of a segment or a snapshot is another one. */
   'bit-flip',
 ] as const
 export type DamageFaultName = (typeof DAMAGE_FAULTS)[number]
 
-const SEGMENTS = /^(?!.*__cluster_metadata).*\.log$/
+const DAMAGED = /^((?!.*__cluster_metadata).*\.log|.*\.snapshot)$/
 
 export const DAMAGE_STRIKES: Readonly<Record<DamageFaultName, Strike>> = {
   wipe: ({ node }) => node.wipe(),
   'bit-flip': ({ node }) => {
-    node.host.flipBit(SEGMENTS)
+    node.host.flipBit(DAMAGED)
   },
 }
 

@@ -120,10 +120,11 @@ export class SimNode {
   }
 
   #config(): Record<string, string> {
-    const { nodes, segmentBytes } = this.#plan
+    const { nodes, segmentBytes, metadataSnapshotRecords } = this.#plan
     return {
       ...CONFIG,
       'log.segment.bytes': String(segmentBytes),
+      'chronik.metadata.snapshot.records': String(metadataSnapshotRecords),
       'offsets.topic.replication.factor': String(Math.min(3, nodes)),
     }
   }

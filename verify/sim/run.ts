@@ -15,6 +15,7 @@ import { SimNode } from './node.ts'
 import { makePlan, type Mode, type PlannedFault } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
 import { runProducer } from './producing.ts'
+import { runResender } from './resending.ts'
 import { compareBytes, requireSettled } from './settling.ts'
 import { pause, TOPIC, World, type Client } from './world.ts'
 
@@ -163,6 +164,7 @@ function spawnClients(world: World): void {
   for (let i = 1; i <= plan.members; i++) world.spawn(`member-${i}`, runMember)
   world.spawn('admin', runAdmin)
   world.spawn('churner', runChurner)
+  world.spawn('resender', runResender)
 }
 
 function countAcknowledged(history: History): number {

@@ -131,6 +131,11 @@ export class ReplicatedLogDouble implements ReplicatedLog {
     this.#waiters.advance(position)
   }
 
+  /** As before a leader's log start moves here. */
+  beforeLogStart(logStart: Offset): Promise<void> | undefined {
+    return this.#observers.ask((observer) => observer.beforeLogStart?.(logStart))
+  }
+
   close(): void {
     this.refuseWith = 'closed'
     this.#setRole({ kind: 'follower', epoch: this.#role.epoch, leader: undefined })
