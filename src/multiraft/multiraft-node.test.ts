@@ -182,6 +182,20 @@ test('who asked for a vote too early asks again as soon as the other has the gro
   assert.ok(cluster.simulation.nowMs - sinceMs < 30)
 })
 
+test('a follower that did not have the group is sent what there is as soon as it has it', async () => {
+  const cluster = await Cluster.start()
+  const group = await cluster.leading()
+  const third = cluster.peer(3)
+  third.obliging = false
+  group.append(buildBatch([{ key: null, value: null, timestampMs: 1 }]), undefined)
+  await cluster.until(() => group.raft.commit.offset === 1)
+  const before = third.count('append')
+  third.say(GROUP, { kind: 'deferred', term: group.raft.term })
+  await cluster.pass(5)
+  third.send(FrameKind.GROUP_HERE, 0, 7, ...Buffer.from(GROUP))
+  await cluster.until(() => third.count('append') > before, 50)
+})
+
 test('a group is durable once it is open', async () => {
   const cluster = await Cluster.start()
   await cluster.open()
