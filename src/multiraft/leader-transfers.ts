@@ -91,10 +91,7 @@ export class LeaderTransfers {
   }): Promise<void> {
     const { withinMs, allowed = () => true } = options
     const untilMs = this.#nowMs + withinMs
-    const led = [...this.#node.groups()].filter(
-      ({ raft, voters }) => raft.role === 'leader' && voters.length > 1,
-    )
-    const queue = led.values()
+    const queue = [...this.#node.groups()].values()
     const moveEach = async (): Promise<void> => {
       for (const group of queue) {
         const to = this.#nowMs < untilMs ? this.targetOf(group, allowed) : undefined
@@ -110,16 +107,14 @@ export class LeaderTransfers {
 
   /** One group's leadership goes where it can, if it can; whether it did shows in the group. */
   moveAway(group: RaftGroup): void {
-    const to = group.raft.role === 'leader' ? this.targetOf(group, () => true) : undefined
+    const to = this.targetOf(group, () => true)
     if (to !== undefined) void this.#here(group.id, to)
   }
 
-  /** The first voter, in preferred order, that can take the group over from this node. */
+  /** The first voter, in preferred order, that can take the group over from this node; none where it does not lead. */
   targetOf(group: RaftGroup, allowed: (node: NodeId) => boolean): NodeId | undefined {
-    return group.voters.find(
-      ({ nodeId }) =>
-        nodeId !== this.#node.nodeId && allowed(nodeId) && this.#canTake(group, nodeId),
-    )?.nodeId
+    return group.voters.find(({ nodeId }) => allowed(nodeId) && this.#canTake(group, nodeId))
+      ?.nodeId
   }
 
   close(): void {
@@ -136,6 +131,7 @@ export class LeaderTransfers {
     return Uint8Array.of(OUTCOMES.indexOf(outcome))
   }
 
+  /** Only a leader knows of anybody who is caught up. */
   #canTake(group: RaftGroup, node: NodeId): boolean {
     return this.#node.isFit(node) && group.isCaughtUp(node, BEHIND_MS_MAX)
   }
@@ -172,15 +168,15 @@ export class LeaderTransfers {
         this.#moving.delete(id)
         moving.settle(outcome)
       }
-      if (this.#moving.size > 0 && !this.#closed) this.#watch()
+      if (this.#moving.size > 0) this.#watch()
     })
   }
 
   #outcomeOf(id: LogId, { group, to, epoch, untilMs }: Moving): TransferOutcome | undefined {
     if (this.#node.get(id) !== group) return 'not-leader'
     const { raft } = group
-    // It called the transfer off: the target went away, or took too long.
-    if (raft.role === 'leader' && raft.term === epoch && raft.acceptsAppends) return 'timed-out'
+    // It called the transfer off: the target went away, or took too long. Or it was elected anew.
+    if (raft.acceptsAppends) return 'timed-out'
     const leader = this.#node.leaderOf(id)
     if (leader !== undefined && leader.epoch > epoch) {
       return leader.nodeId === to ? 'done' : 'not-leader'
