@@ -30,8 +30,10 @@ export const TIMING: RaftTiming = {
   transferMs: 200,
 }
 
-/** More steps than any test takes until its group rests, or messages until a follower has everything. */
-const ENDLESS = 10_000
+/** More steps than any test takes until its group rests. */
+const ROUNDS_MAX = 10_000
+/** More messages than any follower is sent at once. */
+const MESSAGES_MAX = 1_000
 
 /** What a broken core, or a broken driver of it, would do otherwise. */
 export interface Variant {
@@ -388,7 +390,7 @@ export class Cluster {
     node.wantsPump = false
     for (const [follower] of node.raft.followers) {
       for (let sent = 0; sent < messages; sent++) {
-        assert(sent < ENDLESS, 'there is always more to send')
+        assert(sent < MESSAGES_MAX, 'there is always more to send')
         if (!this.#sendNext(node, follower, batches)) break
         if (sent + 1 === messages) node.wantsPump = true
       }
@@ -437,7 +439,7 @@ export class Cluster {
 
   /** Pumps, syncs and delivers until nothing is left to do. */
   settle({ except = [] as readonly number[] } = {}): void {
-    for (let rounds = 0; rounds < ENDLESS; rounds++) {
+    for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
       let busy = false
       for (const node of this.nodes) {
         if (node.core === undefined || except.includes(node.id)) continue
