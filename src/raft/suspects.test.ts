@@ -305,7 +305,8 @@ test('R5: a leader takes no suspect replica for its successor', () => {
   assert.equal(cluster.core(1).acceptsAppends, true)
 })
 
-test('R5: one that loses its log once more before it is told that it is whole is told again', () => {
+/** Node 3 was damaged and got everything again; that it is whole is on its way to it. */
+function aboutToBeTold(): Cluster {
   const cluster = three()
   cluster.append(1)
   cluster.settle()
@@ -317,6 +318,19 @@ test('R5: one that loses its log once more before it is told that it is whole is
     for (const envelope of cluster.network.inFlight.slice()) cluster.deliver(envelope)
   }
   assert.equal(cluster.inFlight({ kind: 'clear' }).length, 1)
+  return cluster
+}
+
+test('R5: one that is cut off before it is told that it is whole is told again', () => {
+  const cluster = aboutToBeTold()
+  cluster.cut(1, 3)
+  cluster.connect(1, 3)
+  cluster.settle()
+  assert.equal(cluster.core(3).suspect, false)
+})
+
+test('R5: one that loses its log once more before it is told that it is whole is told again', () => {
+  const cluster = aboutToBeTold()
   cluster.distrust(3)
   cluster.settle()
   assert.equal(cluster.core(3).suspect, false)

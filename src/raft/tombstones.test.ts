@@ -194,6 +194,19 @@ test('asked a second time by the same leader it stays as it is', () => {
   assert.deepEqual(kinds(again), ['ack to 2'])
 })
 
+test('asked again because retention passed it by meanwhile it begins anew there', () => {
+  const single = new Single()
+  single.receive(2, INSTALL)
+  single.sync()
+  const passed = { ...INSTALL, logStart: asOffset(20), keep: at(1, 20) }
+  const { log } = single.receive(2, passed)
+  assert.deepEqual(
+    log.map(({ kind }) => kind),
+    ['install'],
+  )
+  assert.deepEqual(single.raft.end, at(1, 20))
+})
+
 test('a log that holds what is to be kept stays, and says so', () => {
   const single = new Single()
   const { log, send } = single.receive(2, { ...INSTALL, keep: at(1, 6) })
