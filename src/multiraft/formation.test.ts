@@ -37,7 +37,11 @@ class Founder {
   constructor(
     id: number,
     peers: readonly PeerAddress[],
-    { directory = `d${id}`, formed }: { directory?: string; formed?: FormedCluster } = {},
+    {
+      directory = `d${id}`,
+      formed,
+      lost,
+    }: { directory?: string; formed?: FormedCluster; lost?: boolean } = {},
   ) {
     const nodeId = asNodeId(id)
     this.identity = { nodeId, directoryId: directory, bootId: `b${id}` }
@@ -62,6 +66,7 @@ class Founder {
       self: { nodeId, directoryId: directory },
       peers,
       formed,
+      ...(lost === undefined ? {} : { lost }),
       newClusterId: () => `cluster-of-${id}`,
       send: (to, body) => {
         assert.notEqual(to, nodeId, 'nobody talks to itself')
@@ -381,3 +386,39 @@ for (const [what, body] of Object.entries(WRONG)) {
     assert.equal(first.formation.missing.length, 2)
   })
 }
+
+for (const id of [1, 2]) {
+  test(`R5: with node ${id}, which lost what its directory held, no cluster is formed; one that is there takes it back`, async () => {
+    const list = addresses(1, 2, 3)
+    const nodes = [1, 2, 3].map((each) => new Founder(each, list, { lost: each === id }).start())
+    await talk(nodes, 202)
+    for (const node of nodes) {
+      assert.equal(node.outcome, undefined)
+      const warnings = node.warnings.filter((line) => line.includes('journal was damaged'))
+      assert.ok(warnings.length > 0)
+      for (const line of warnings) assert.ok(line.endsWith(`{"lost":"${id}"}`), line)
+    }
+    const [lost] = nodes.filter(({ identity }) => identity.nodeId === id)
+    const formed = { clusterId: 'old', voters: voters(1, 2, 3) }
+    const knows = new Founder(3, list, { formed }).start()
+    await talk([lost!, knows])
+    assert.deepEqual(lost!.outcome, formed)
+  })
+}
+
+test('where nothing was lost nothing is said of it', async () => {
+  const list = addresses(1, 2)
+  const nodes = [new Founder(1, list).start(), new Founder(2, list, { lost: false }).start()]
+  await talk(nodes)
+  for (const node of nodes) {
+    assert.ok(node.outcome !== undefined && !(node.outcome instanceof FormationError))
+    assert.deepEqual(node.warnings, [])
+  }
+})
+
+test('a status that may be lost is none', () => {
+  const node = new Founder(1, addresses(1, 2))
+  const status = { version: 1, peers: '', formed: null, lost: 'perhaps' }
+  const from = { nodeId: asNodeId(2), directoryId: 'd2', bootId: 'b2' }
+  assert.throws(() => node.formation.receive(from, Buffer.from(JSON.stringify(status))), /lost/)
+})

@@ -142,10 +142,11 @@ export class Formation {
   #complain(): void {
     const { missing } = this
     const lost = [...this.#said].filter(([, { status }]) => status.lost).map(([node]) => node)
-    if (this.#options.lost === true || lost.length > 0) {
+    if (this.#options.lost === true) lost.push(this.#options.self.nodeId)
+    if (lost.length > 0) {
       this.#options.log.warn(
         'a node whose journal was damaged waits for a node that still knows the cluster; none is formed with it',
-        { lost: (lost.length > 0 ? lost : [this.#options.self.nodeId]).join(', ') },
+        { lost: lost.join(', ') },
       )
     }
     if (this.#rounds <= 1 || missing.length === 0) return

@@ -377,7 +377,6 @@ export class MultiRaft implements GroupNode {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
     this.#closed = true
     this.#pumping?.cancel()
     this.#ticking?.cancel()
