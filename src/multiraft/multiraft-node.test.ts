@@ -143,6 +143,7 @@ test('R6: a node with another directory is another replica: what it says of a gr
   cluster.peer(2).obliging = false
   cluster.peer(3).obliging = false
   cluster.peer(3).host.kill()
+  await cluster.until(() => !cluster.node.isUp(three))
   await cluster.peer(3).start('another')
   await cluster.until(() => cluster.node.isUp(three))
   cluster.peer(3).say(GROUP, higher)

@@ -393,7 +393,6 @@ export class MultiRaft implements GroupNode {
   // ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onFrame(from: NodeIdentity, lane: Lane, frame: Uint8Array): void {
-    if (this.#closed) return
     const reader = new Reader(frame)
     const kind = reader.uint8()
     switch (kind) {

@@ -69,6 +69,33 @@ test('a peer that says it has more than it was sent is told what comes all the s
   )
 })
 
+test('nothing is told before the peer is up, and nothing new before the last news was answered', () => {
+  const { peer, own, next } = pair()
+  const news = ({ claims, objections, status }: Heartbeat): unknown[] => [
+    claims,
+    objections,
+    status,
+  ]
+  const nothing = [undefined, undefined, undefined]
+  peer.up = false
+  assert.deepEqual(news(next()), nothing)
+  peer.up = true
+  const first = next()
+  assert.ok(first.status !== undefined)
+  own.claims.set(asLogId('d'), asLeaderEpoch(1))
+  peer.pairing.objections.set(2, 'unknown')
+  const later = { ...own, status: { ...own.status, version: 2 } }
+  assert.deepEqual(news(peer.compose(later, false)), nothing)
+  const all = answer(first, { seq: first.seq, claims: 3, objections: 1, status: 1 })
+  assert.ok(peer.answered(all, 1_001))
+  peer.confirmed(all)
+  const second = peer.compose(later, false)
+  assert.deepEqual(
+    [second.claims?.entries.length, second.objections?.entries.length, second.status?.version],
+    [1, 1, 2],
+  )
+})
+
 test('an answer to what was never sent, or was answered, is none', () => {
   const { peer, next } = pair()
   const first = next()

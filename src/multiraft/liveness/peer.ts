@@ -140,15 +140,11 @@ export class Peer {
     pairing.objections.prune(sent.objections)
   }
 
-  /** Whether there is something to tell at once. */
+  /** Whether there is something to tell at once; a status goes with the next heartbeat. */
   hasNews(own: OwnNews): boolean {
     const { sent, objections } = this.pairing
     if (!this.#mayTell) return false
-    return (
-      sent.claims < own.claims.version ||
-      sent.objections < objections.version ||
-      sent.status < own.status.version
-    )
+    return sent.claims < own.claims.version || sent.objections < objections.version
   }
 
   get #mayTell(): boolean {
@@ -158,7 +154,7 @@ export class Peer {
   /** Whether it should be asked for a round at once: one question is on its way at most. */
   get shouldAsk(): boolean {
     const { roundWanted, roundAsked, answer } = this.pairing
-    return this.up && roundWanted > answer.round && roundAsked <= answer.round
+    return roundWanted > answer.round && roundAsked <= answer.round
   }
 
   get awaitsRound(): boolean {
