@@ -41,7 +41,7 @@ export function replace<T extends object, K extends keyof T & string>(
 }
 
 /** The same for what is read without a call. */
-function replaceGetter<T extends object, K extends keyof T & string>(
+export function replaceGetter<T extends object, K extends keyof T & string>(
   prototype: T,
   name: K,
   body: (self: T, original: () => T[K]) => T[K],

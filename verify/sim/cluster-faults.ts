@@ -47,6 +47,8 @@ export const DAMAGE_FAULTS = [
   'wipe',
   /** A bit of a segment or a snapshot is another one. */
   'bit-flip',
+  /** A bit of the journal is: the node ends, and begins anew as a suspect. */
+  'journal-damage',
 ] as const
 export type DamageFaultName = (typeof DAMAGE_FAULTS)[number]
 
@@ -57,6 +59,7 @@ export const DAMAGE_STRIKES: Readonly<Record<DamageFaultName, Strike>> = {
   'bit-flip': ({ node }) => {
     node.host.flipBit(DAMAGED)
   },
+  'journal-damage': ({ node }, chance) => node.damageJournal(chance),
 }
 
 export const CLUSTER_STRIKES: Readonly<Record<ClusterFaultName, Strike>> = {

@@ -7,6 +7,7 @@ import { findOffsets } from '../../src/client/partition-offsets.ts'
 import { retrying } from '../../src/client/retrying.ts'
 import type { Final } from '../history/history.ts'
 import { askCommitted, incarnationOf, list } from './administering.ts'
+import { COMPACTED } from './compacting.ts'
 import { DELIVERY_TIMEOUT_MS } from './producing.ts'
 import { fetchRaw } from './reading.ts'
 import type { SimNode } from './node.ts'
@@ -37,7 +38,8 @@ export async function endClients(world: World): Promise<void> {
   const { simulation } = world
   const deadline = () => simulation.nowMs + END_MS_MAX
   world.enter('draining')
-  const producing = () => world.running().some((role) => role.startsWith('producer'))
+  const producing = () =>
+    world.running().some((role) => role.startsWith('producer') || role === 'keeper')
   await simulation.run({ until: () => !producing(), untilMs: deadline() })
   world.enter('over')
   await simulation.run({ until: () => world.running().length === 0, untilMs: deadline() })
@@ -69,7 +71,7 @@ async function finalReads(client: Client): Promise<void> {
   await list(client)
   const topics = await retrying(cluster, { timeoutMs }, () => listTopics(cluster))
   for (const topic of topics) {
-    if (topic.internal) continue
+    if (topic.internal || topic.name === COMPACTED) continue
     for (const { partition } of topic.partitions) {
       await readPartition(client, topic.name, incarnationOf(topic), partition)
     }

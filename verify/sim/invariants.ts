@@ -102,7 +102,10 @@ export class Invariants {
       if (role === 'leader') this.#checkLeader(facts, node, incarnation, group)
     }
     if (comparePositions(commit, seen.commit) !== 0) {
-      if (comparePositions(commit, seen.commit) < 0) {
+      // A log that lacked removed tombstones, or is a suspect's, begins anew (laws R5 and R10).
+      const removed = [...facts.seen.values()].map((one) => one.group.stored.tombstonesRemovedBelow)
+      const anew = raft.suspect || seen.commit.offset < Math.max(...removed)
+      if (comparePositions(commit, seen.commit) < 0 && !anew) {
         const text = `its commit went from ${at(seen.commit)} back to ${at(commit)}`
         this.#fail('commit-back', node, group, text)
       }

@@ -2,12 +2,14 @@
 // ways in which it can be made to die.
 
 import type { Env } from '../../src/env/env.ts'
+import type { Prng } from '../../src/env/sim/prng.ts'
 import type { SimHost } from '../../src/env/sim/sim-host.ts'
 import type { Simulation } from '../../src/env/sim/simulation.ts'
 import { Chronik } from '../../src/server/chronik.ts'
 import type { ClusterOptions } from '../../src/server/cluster-options.ts'
 import type { ChronikOptions } from '../../src/server/options.ts'
 import type { Invariants } from './invariants.ts'
+import { damageSimJournal } from './journal-damage.ts'
 import type { Plan } from './plan.ts'
 import { textOf, type Problem } from './problems.ts'
 
@@ -125,6 +127,7 @@ export class SimNode {
       ...CONFIG,
       'log.segment.bytes': String(segmentBytes),
       'chronik.metadata.snapshot.records': String(metadataSnapshotRecords),
+      'log.cleaner.backoff.ms': String(this.#plan.compactionMs),
       'offsets.topic.replication.factor': String(Math.min(3, nodes)),
     }
   }
@@ -143,6 +146,14 @@ export class SimNode {
   wipe(): void {
     this.host.wipe()
     this.wiped = true
+    this.#noteDeath()
+  }
+
+  /** Found at the next start. The metadata must be there: a node that has not joined yet has nothing to lose. */
+  damageJournal(chance: Prng): void {
+    if (this.wiped || !this.isUp) return
+    this.host.kill()
+    damageSimJournal(this.host, DATA_DIR, chance)
     this.#noteDeath()
   }
 

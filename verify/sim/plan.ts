@@ -82,6 +82,8 @@ export interface Plan {
   readonly segmentBytes: number
   /** So that replicas that are behind are installed with the metadata. */
   readonly metadataSnapshotRecords: number
+  /** How often logs are compacted that are to be. */
+  readonly compactionMs: number
   readonly storage: Partial<Omit<StoreOptions, 'directory'>>
   /** The power fails once more before everything is read, so that nothing counts that was not durable. */
   readonly lastCut: boolean
@@ -124,6 +126,7 @@ export function makePlan(
     partitions: chance.between(1, 4),
     segmentBytes: chance.pick([8 * KIB, 32 * KIB, 128 * KIB, 1024 * KIB]),
     metadataSnapshotRecords: chance.split('snapshots').pick([2, 5, 20, 100, 50_000]),
+    compactionMs: chance.split('compaction').pick([50, 300, 300, 2_000]),
     storage: planStorage(chance),
     lastCut: chance.chance(0.6),
     lastStop: chance.chance(0.3),

@@ -8,6 +8,7 @@ import type { History, Operation } from '../history/history.ts'
 import { existenceOf, runAdmin, write } from './administering.ts'
 import type { Bug } from './bugs.ts'
 import { runChurner } from './churning.ts'
+import { runKeeper } from './compacting.ts'
 import { runMember, runReader } from './consuming.ts'
 import { Faults } from './faults.ts'
 import { endClients, readEverything, requireProgress } from './finishing.ts'
@@ -165,6 +166,7 @@ function spawnClients(world: World): void {
   world.spawn('admin', runAdmin)
   world.spawn('churner', runChurner)
   world.spawn('resender', runResender)
+  world.spawn('keeper', runKeeper)
 }
 
 function countAcknowledged(history: History): number {

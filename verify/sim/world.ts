@@ -9,6 +9,7 @@ import { sleep } from '../../src/client/client-env.ts'
 import type { Outcome } from '../history/history.ts'
 import { Recorder } from '../history/recorder.ts'
 import { KafkaError, RequestError } from '../../src/client/client-error.ts'
+import type { Written } from './compacting.ts'
 import { ContentMaker } from './content.ts'
 import { Invariants } from './invariants.ts'
 import { nodeHost, NODE_PORT } from './node.ts'
@@ -43,6 +44,10 @@ export class World {
   readonly progress = new Map<string, number>()
   /** All replicas have been seen alike, so that whoever is asked knows everything. */
   settled = false
+  /** What the compacted topic must hold. */
+  readonly kept = new Map<string, Written>()
+  /** Its log, once there is one. */
+  compactedLog: string | undefined
   readonly #clients = new Map<string, Client>()
 
   constructor(simulation: Simulation, plan: Plan) {
