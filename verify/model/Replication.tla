@@ -1,6 +1,6 @@
 ------------------------------ MODULE Replication ------------------------------
-(* One replication group: Raft over byte offsets, as src/raft has it. R1, R2, R5
-   and R9 are the laws of docs/laws.md.
+(* One replication group: Raft over byte offsets, as src/raft has it. R1, R2, R5,
+   R9 and R10 are the laws of docs/laws.md.
 
    A log is the sequence of the positions that it holds. A position is
    <<epoch, offset>>. The first position of an epoch is its start M(epoch, offset),
@@ -45,6 +45,7 @@ CONSTANTS
   MaxUnsynced,  \* bound: journal records of a node that wait for a sync
   MaxDamages,   \* bound: how often a replica is damaged
   SlowFollowers,\* whether a follower's writes wait for a Sync too
+  Compacted,    \* whether replicas begin anew where the leader removed tombstones
   Variant,      \* "sound", or the rule that is broken
   Script        \* the steps to begin with; <<>> leaves all open
 
@@ -302,6 +303,23 @@ Receive(j, t, n) ==
      ELSE Settle(Acknowledged(j, AcksWithout(j), disk'[j], led, FALSE), led)
   /\ UNCHANGED <<led, elections, damages, late>>
 
+(* The leader of epoch t has removed tombstones up to entry n, which is committed (R10). A
+   replica without that entry would keep what they ended: its log begins anew, and what it
+   has acknowledged is gone. The message may be late. The leader still counts what it heard. *)
+BeginAnew(j, t, n) ==
+  LET s == Accepted(j)
+      state == IF s.term < t THEN [s EXCEPT !.log = <<>>, !.term = t, !.vote = None]
+               ELSE [s EXCEPT !.log = <<>>]
+  IN
+  /\ Compacted /\ n <= committed[t] /\ s.term <= t /\ ~Leads(j, t) /\ s.log # <<>>
+  /\ ~Holds(s.log, led[t][n]) \/ Broken("begin-anew-in-any-case")
+  /\ IF SlowFollowers THEN Write(j, state) ELSE disk' = [disk EXCEPT ![j] = <<state>>]
+  /\ role' = [role EXCEPT ![j] = "follower"]
+  /\ votes' = [votes EXCEPT ![j] = {}]
+  /\ rounds' = RoundsWithout(j)
+  /\ acked' = AcksWithout(j)
+  /\ UNCHANGED <<led, elections, committed, damages, late>>
+
 --------------------------------------------------------------------------------
 (* Disks (R2, R5) *)
 
@@ -418,6 +436,8 @@ Next ==
     \/ Produce(i) /\ Step(<<"Produce", i>>)
     \/ \E t \in Epochs : \E n \in DOMAIN led[t] :
          Receive(i, t, n) /\ Step(<<"Receive", i, t, n>>)
+    \/ Compacted /\ \E t \in Epochs : \E n \in DOMAIN led[t] :
+         BeginAnew(i, t, n) /\ Step(<<"BeginAnew", i, t, n>>)
     \/ Sync(i) /\ Step(<<"Sync", i>>)
     \/ Crash(i) /\ Step(<<"Crash", i>>)
     \/ MaxDamages > 0 /\

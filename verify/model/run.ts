@@ -132,6 +132,7 @@ function describeBounds(bounds: Bounds): string {
     `${bounds.unsynced} unsynced`,
   ]
   if (bounds.slowFollowers) parts.push('followers sync apart')
+  if (bounds.compacted === true) parts.push('begun anew')
   if (bounds.damages > 0) parts.push(count(bounds.damages, 'damage'))
   return parts.join(', ')
 }

@@ -158,6 +158,7 @@ CONSTANTS
   MaxUnsynced = ${bounds.unsynced}
   MaxDamages = ${bounds.damages}
   SlowFollowers = ${bounds.slowFollowers ? 'TRUE' : 'FALSE'}
+  Compacted = ${bounds.compacted === true ? 'TRUE' : 'FALSE'}
   Variant = "${task.rules}"
   Script <- FirstSteps
 SPECIFICATION Spec

@@ -31,6 +31,8 @@ function inWords(action: string, args: readonly string[]): string {
       return `${i}, leader, appends a record and sends it`
     case 'Receive':
       return `${i} receives the log of epoch ${x} up to entry ${y}`
+    case 'BeginAnew':
+      return `${i} begins anew: the leader of epoch ${x} has no tombstones below entry ${y}`
     case 'Sync':
       return `${i} syncs one journal record`
     case 'Crash':

@@ -14,6 +14,8 @@ export interface Bounds {
   readonly damages: number
   /** Whether a follower's writes wait for a sync of their own. */
   readonly slowFollowers: boolean
+  /** Whether replicas begin anew where the leader removed tombstones. */
+  readonly compacted?: boolean
 }
 
 export interface Variant {
@@ -49,6 +51,8 @@ export const soundScopes: readonly Scope[] = [
   { bounds: { ...small, epochs: 3 } },
   { bounds: { ...small, slowFollowers: true } },
   { bounds: { ...small, unsynced: 1, damages: 1 } },
+  { bounds: { ...small, unsynced: 1, compacted: true } },
+  { bounds: { ...small, slowFollowers: true, unsynced: 1, compacted: true } },
   { bounds: { ...small, voters: 5, epochs: 3, records: 2, damages: 2 }, random: 500 },
 ]
 
@@ -58,6 +62,8 @@ export const largeScopes: readonly Scope[] = [
   { bounds: { ...small, epochs: 3, records: 2 } },
   { bounds: { ...small, epochs: 3, slowFollowers: true } },
   { bounds: { ...small, epochs: 3, unsynced: 1, damages: 1 } },
+  { bounds: { ...small, epochs: 3, unsynced: 1, compacted: true } },
+  { bounds: { ...small, unsynced: 1, damages: 1, compacted: true } },
   { bounds: { ...small, voters: 5, unsynced: 1 } },
   { bounds: { ...small, voters: 5, epochs: 4, records: 2, damages: 3 }, random: 100_000 },
 ]
@@ -251,5 +257,12 @@ export const variants: readonly Variant[] = [
       ['Heal', 'a', 'b', 1],
       ['Sync', 'b'],
     ],
+  },
+  {
+    name: 'begin-anew-in-any-case',
+    law: 'R10',
+    breaks: 'a replica begins its log anew though it holds what the leader asks for',
+    bounds: { ...small, compacted: true },
+    script: [],
   },
 ]
