@@ -7,6 +7,7 @@ import type { Offset } from '../../src/base/brand.ts'
 import type { ObservedGroup } from '../../src/multiraft/observer.ts'
 import { batchesIn } from '../../src/records/batch-header.ts'
 import { recordsOf } from '../../src/records/read.ts'
+import { StoreError } from '../../src/storage/store.ts'
 import { makeProducer } from './producing.ts'
 import { attempt, pause, type Client, type World } from './world.ts'
 
@@ -77,6 +78,10 @@ async function create(client: Client): Promise<boolean> {
 /** Reports what a replica of the compacted topic lacks, and what came back to it. */
 export async function checkKept(world: World, node: number, group: ObservedGroup): Promise<void> {
   const newest = await newestOf(group)
+  // Damage that was found in it may have had the log begin anew (law R5).
+  if (group.raft.suspect || group.raft.commit.offset < world.invariants.committedOf(group.id)) {
+    throw new StoreError('corrupt', 'it is not whole yet')
+  }
   for (const [key, { offset, value }] of world.kept) {
     const found = newest.get(key)
     const fail = (name: string, text: string): void =>
