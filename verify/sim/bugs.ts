@@ -23,4 +23,10 @@ export interface Bug {
   readonly faults?: readonly SomeFaultName[]
 }
 
-export const BUGS: readonly Bug[] = [...DISK_BUGS, ...WIRE_BUGS, ...CONSENSUS_BUGS, ...INSTALL_BUGS, ...DAMAGE_BUGS]
+export const BUGS: readonly Bug[] = [
+  ...DISK_BUGS,
+  ...WIRE_BUGS,
+  ...CONSENSUS_BUGS,
+  ...INSTALL_BUGS,
+  ...DAMAGE_BUGS,
+]
