@@ -297,6 +297,7 @@ test('R9: a leader that reaches nobody confirms nothing; a node by itself always
   assert.equal(await cluster.simulation.settle(group.confirm()), true)
   cluster.partition()
   assert.equal(await cluster.simulation.settle(group.confirm()), false)
+  await cluster.until(() => group.raft.role !== 'leader')
   const alone = await Cluster.start(1)
   const own = await alone.leading()
   assert.equal(await alone.simulation.settle(own.confirm()), true)
@@ -353,6 +354,35 @@ test('a process that is gone answers nothing any more, and what it said of lagga
   await cluster.pass(200)
   assert.deepEqual(node.inSync(GROUP, [one, two, three]), [1, 2, 3])
   assert.ok(node.isFit(two))
+})
+
+test('a call to a node that falls silent fails when that counts as gone', async () => {
+  const cluster = await Cluster.start()
+  const call = follow(cluster.node.calls.call(two, 99, new Uint8Array(), 60_000))
+  cluster.partition()
+  await cluster.until(() => call.value instanceof CallError, 3_000)
+})
+
+test('a group that found the connection full is served once there is room', async () => {
+  const cluster = await Cluster.start()
+  const flood = await cluster.leading()
+  const id = asLogId('group-1')
+  const group = await cluster.open(id)
+  await cluster.until(() => group.raft.established)
+  await cluster.pass(500)
+  const big = new Uint8Array(1 << 20)
+  for (let i = 0; i < 8; i++) {
+    flood.append(buildBatch([{ key: null, value: big, timestampMs: 1 }]), undefined)
+  }
+  for (const peer of cluster.peers) peer.obliging = false
+  group.append(buildBatch([{ key: null, value: null, timestampMs: 1 }]), undefined)
+  const before = cluster.peer(2).messages.length
+  await cluster.until(() =>
+    cluster
+      .peer(2)
+      .messages.slice(before)
+      .some((message) => message.kind === 'append' && message.group === id),
+  )
 })
 
 test('a node that comes hears who lags', async () => {

@@ -35,6 +35,10 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'what was replaced is passed over: letting it go only saves memory and time',
   'multiraft/liveness/versioned-list.ts /VersionedList/change unset: this.#changes = this.#changes.filter((change) => this.#isCurrent(change))':
     'what was replaced is passed over: letting it go only saves memory and time',
+  'multiraft/multiraft.ts /MultiRaft/groupsWith always: group.voters.some(({ nodeId }) => nodeId === peer)':
+    'a group takes no notice of a node that is none of its voters',
+  'multiraft/multiraft.ts /MultiRaft/groupsWith always: nodeId === peer':
+    'a group takes no notice of a node that is none of its voters',
   'multiraft/multiraft.ts /MultiRaft/open never: suspect': 'what is suspect is saved as it is',
   'multiraft/replication.ts /Replication/sendAppend always: bytes > 0':
     'what has no bytes takes nothing of the window',

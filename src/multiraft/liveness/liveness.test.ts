@@ -30,6 +30,45 @@ function lead(world: World, at: number, one: LogId = group): void {
   world.node(1).liveness.claim(one, epoch(at))
 }
 
+/** Law R8: node 2 may stay quiet as a follower of node 1. */
+const supports = (world: World): boolean =>
+  world.node(2).liveness.claimsOf(world.node(1).id).get(group)?.epoch === 3
+
+test('a node is up to itself, whoever else is; a node that it does not know is not', async () => {
+  const world = new World()
+  for (const node of world.nodes) node.start()
+  const [one] = world.nodes
+  assert.deepEqual(
+    world.nodes.map(({ id }) => one!.liveness.isUp(id)),
+    [true, false, false],
+  )
+  world.connectAll()
+  await world.runFor(50)
+  assert.deepEqual(
+    world.nodes.map(({ id }) => one!.liveness.isUp(id)),
+    [true, true, true],
+  )
+})
+
+test('a read that waits is confirmed although the term was told again; not once it rose', async () => {
+  const world = await started()
+  lead(world, 3)
+  await world.runFor(50)
+  const [one] = world.nodes
+  const voters = world.nodes.map(({ id }) => id)
+  const confirm = (): Promise<boolean> => one!.liveness.confirm(group, voters, epoch(3))
+  const told = confirm()
+  one!.liveness.termChanged(group)
+  const risen = (async () => {
+    await told
+    const waits = confirm()
+    one!.setEpoch(group, epoch(4))
+    return waits
+  })()
+  await world.runFor(500)
+  assert.deepEqual([await told, await risen], [true, false])
+})
+
 test('a killed process is down at once, and up again under its new boot id', async () => {
   const world = await started()
   world.node(2).kill()
@@ -65,13 +104,13 @@ test('silence in one direction is silence for both, and both come back', async (
   await world.runFor(500)
   assert.deepEqual(world.node(2).takeEvents(), ['down 1 silent'])
   assert.deepEqual(world.node(1).takeEvents(), ['down 2 silent'])
-  assert.equal(world.node(2).liveness.supports(group, world.node(1).id, epoch(3)), false)
+  assert.equal(supports(world), false)
   assert.equal(world.node(2).liveness.claimsOf(world.node(1).id).size, 0)
   world.link(1, 2).cut = false
   await world.runFor(150)
   assert.deepEqual(world.node(2).takeEvents(), ['up 1', 'claim orders-0 1 3'])
   assert.deepEqual(world.node(1).takeEvents(), ['up 2'])
-  assert.equal(world.node(2).liveness.supports(group, world.node(1).id, epoch(3)), true)
+  assert.equal(supports(world), true)
 })
 
 test('a node that only one side has given up is told everything anew', async () => {
@@ -93,7 +132,7 @@ test('a node that only one side has given up is told everything anew', async () 
     ['down 1 silent', 'up 1', 'claim orders-0 1 3'],
     'the others had given up this node: it begins anew with them',
   )
-  assert.equal(world.node(2).liveness.supports(group, world.node(1).id, epoch(3)), true)
+  assert.equal(supports(world), true)
 })
 
 test('a stall alone makes no peer silent', async () => {
@@ -155,7 +194,7 @@ test('claims come and go; a change of epoch is a new claim', async () => {
   lead(world, 4)
   await world.runFor(5)
   assert.deepEqual(world.node(2).takeEvents(), ['claim orders-0 1 4'])
-  assert.equal(world.node(2).liveness.supports(group, world.node(1).id, epoch(3)), false)
+  assert.equal(supports(world), false)
   world.node(1).liveness.unclaim(group)
   await world.runFor(5)
   assert.deepEqual(world.node(2).takeEvents(), ['gone orders-0 1'])

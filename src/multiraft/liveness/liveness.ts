@@ -84,12 +84,6 @@ export class Liveness {
     return node === this.#options.self.nodeId || this.#peers.get(node)?.up === true
   }
 
-  /** Law R8: a follower may stay quiet only while this holds for its leader. */
-  supports(group: LogId, leader: NodeId, epoch: LeaderEpoch): boolean {
-    const peer = this.#peers.get(leader)
-    return peer?.up === true && peer.pairing.claims.get(group)?.epoch === epoch
-  }
-
   /** Smoothed; undefined before the first measurement. */
   roundTripMs(node: NodeId): number | undefined {
     return this.#peers.get(node)?.roundTripMs
@@ -107,7 +101,6 @@ export class Liveness {
   /** This node leads the group in this epoch, a higher one than it claimed before. */
   claim(group: LogId, epoch: LeaderEpoch): void {
     const before = this.#claims.get(group)
-    if (before?.value === epoch) return
     const bytes = Buffer.byteLength(group)
     assert(bytes > 0 && bytes <= GROUP_ID_BYTES_MAX, `a group id of ${bytes} bytes`)
     assert(before === undefined || before.value < epoch, `${group}: epochs only rise`)

@@ -171,7 +171,7 @@ export class Peer {
     const status = this.#mayTell && sent.status < own.status.version ? { ...own.status } : undefined
     const news = claims !== undefined || objections !== undefined || status !== undefined
     const received = this.#received
-    const heldUs = received.seq === 0 ? 0 : Math.floor((own.nowMs - received.atMs) * 1000)
+    const heldUs = Math.floor((own.nowMs - received.atMs) * 1000)
     this.seq += 1
     return {
       fromBoot: own.bootId,
