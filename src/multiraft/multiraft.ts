@@ -457,10 +457,13 @@ export class MultiRaft implements GroupNode {
     let woken = 0
     for (const group of [...this.#restless]) {
       const { deadlineMs } = group
-      if (deadlineMs > now && deadlineMs < Infinity) continue
-      this.#restless.delete(group)
-      if (deadlineMs === Infinity) continue
+      if (deadlineMs === Infinity) {
+        this.#restless.delete(group)
+        continue
+      }
+      if (deadlineMs > now) continue
       // Behind the others, for its next turn.
+      this.#restless.delete(group)
       this.#restless.add(group)
       group.tick()
       if (++woken >= WOKEN_PER_TICK_MAX) break

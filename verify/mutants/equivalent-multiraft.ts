@@ -39,6 +39,8 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'a group takes no notice of a node that is none of its voters',
   'multiraft/multiraft.ts /MultiRaft/groupsWith always: nodeId === peer':
     'a group takes no notice of a node that is none of its voters',
+  'multiraft/multiraft.ts /MultiRaft/tick never: deadlineMs > now':
+    'a group that is woken too early does nothing; it only takes the place of another in this tick',
   'multiraft/multiraft.ts /MultiRaft/open never: suspect': 'what is suspect is saved as it is',
   'multiraft/replication.ts /Replication/sendAppend always: bytes > 0':
     'what has no bytes takes nothing of the window',

@@ -69,6 +69,19 @@ test('a read that waits is confirmed although the term was told again; not once 
   assert.deepEqual([await told, await risen], [true, false])
 })
 
+test('a read is confirmed for the epoch that is claimed, for no other', async () => {
+  const world = await started()
+  lead(world, 3)
+  await world.runFor(50)
+  const [one] = world.nodes
+  const voters = world.nodes.map(({ id }) => id)
+  const confirmed = Promise.all(
+    [2, 3, 4].map((at) => one!.liveness.confirm(group, voters, epoch(at))),
+  )
+  await world.runFor(500)
+  assert.deepEqual(await confirmed, [false, true, false])
+})
+
 test('a killed process is down at once, and up again under its new boot id', async () => {
   const world = await started()
   world.node(2).kill()

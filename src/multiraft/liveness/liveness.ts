@@ -140,7 +140,7 @@ export class Liveness {
   /** For all peers, at most 1 KiB. */
   setStatus(bytes: Uint8Array): void {
     assert(bytes.length <= STATUS_BYTES_MAX, `a status of ${bytes.length} bytes`)
-    if (Buffer.compare(bytes, this.#status.bytes) === 0 && this.#status.version > 0) return
+    if (Buffer.compare(bytes, this.#status.bytes) === 0) return
     this.#status = { version: this.#status.version + 1, bytes: bytes.slice() }
   }
 
