@@ -322,7 +322,8 @@ class Schedule {
     if (node.core === undefined) return false
     const { commit } = node.core
     const committed = node.durable.batches.filter(({ nextOffset }) => nextOffset <= commit.offset)
-    const mayGo = committed.filter(({ key, baseOffset, tombstone }) => {
+    // What comes after the last of them may be cut off: then that is the last batch of its epoch.
+    const mayGo = committed.slice(0, -1).filter(({ key, baseOffset, tombstone }) => {
       const others = committed.filter((batch) => batch.key === key)
       if (others.at(-1)!.baseOffset > baseOffset) return true
       return tombstone && others.length === 1
