@@ -228,7 +228,12 @@ export class ProducerTracker {
       await this.settled()
       // The process ends: the log start stays where it is.
       if (this.#closed) return new Promise<void>(() => {})
-      if (offset <= this.#keptTo || !this.#inStep) return
+      if (offset <= this.#keptTo || this.#coversWithoutState) return
+      if (!this.#inStep) {
+        // Damage is healed by another replica, or its snapshot comes; then the state is rebuilt.
+        await new Promise<void>((resolve) => this.#waiting.push(resolve))
+        continue
+      }
       const end = this.#log.logEnd.offset
       if (!(await this.#saveSnapshot())) {
         // On a full disk: the records that go would be all that knows.
@@ -241,6 +246,12 @@ export class ProducerTracker {
       }
       if (this.#rebuild === truncations) return this.#kept(end)
     }
+  }
+
+  /** The snapshot that is awaited stands for all below its position; where nobody heals what can't be read, nothing can be kept. */
+  get #coversWithoutState(): boolean {
+    if (this.#inStep) return false
+    return this.#awaited !== undefined || this.#log.voters.length === 1
   }
 
   #kept(to: Offset): void {
