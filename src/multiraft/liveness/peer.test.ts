@@ -96,6 +96,23 @@ test('nothing is told before the peer is up, and nothing new before the last new
   )
 })
 
+test('a round is asked for at once, once, also where heartbeats named earlier rounds that were none of the peer', () => {
+  const { peer, own, next } = pair()
+  const first = next()
+  const all = answer(first, { seq: first.seq, claims: 3, objections: 1, status: 1 })
+  assert.ok(peer.answered(all, 1_001))
+  peer.confirmed(all)
+  const quiet = peer.compose({ ...own, round: 2 }, false)
+  assert.ok(!quiet.urgent)
+  peer.didSend(quiet)
+  peer.pairing.roundWanted = 3
+  assert.ok(peer.shouldAsk)
+  const asking = peer.compose({ ...own, round: 3 }, false)
+  assert.ok(asking.urgent)
+  peer.didSend(asking)
+  assert.ok(!peer.shouldAsk)
+})
+
 test('an answer to what was never sent, or was answered, is none', () => {
   const { peer, next } = pair()
   const first = next()

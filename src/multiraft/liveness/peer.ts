@@ -185,7 +185,7 @@ export class Peer {
       receipt: {
         seq: received.seq,
         timeUs: received.timeUs,
-        heldUs: Math.max(0, heldUs),
+        heldUs,
         claims: pairing.claimsTaken,
         objections: pairing.objectionsTaken,
         status: pairing.statusTaken,
