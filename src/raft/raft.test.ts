@@ -37,6 +37,26 @@ test('R2: whatever becomes durable, the requests wait for the vote, and then lea
   assert.deepEqual(kinds(single.sync()), [])
 })
 
+test('R2: nor does a request to one that becomes reachable leave before', () => {
+  const single = new Single()
+  single.campaign()
+  const up = { kind: 'peer-up', peer: asNodeId(2), nowMs: NOW } as const
+  assert.deepEqual(kinds(single.step(up)), [])
+  single.sync()
+  assert.deepEqual(kinds(single.step(up)), ['vote to 2'])
+})
+
+test('3.4: each election asks for votes of its own', () => {
+  const single = new Single()
+  single.campaign()
+  single.sync()
+  single.tick()
+  const fields = { term: term(2), forTerm: term(3), granted: true }
+  single.receive(2, { kind: 'pre-vote-reply', ...fields })
+  assert.equal(single.raft.term, 3)
+  assert.deepEqual(kinds(single.sync()), ['vote to 2', 'vote to 3'])
+})
+
 test('R2: a sole voter leads once its vote is durable, whatever is durable before', () => {
   const single = new Single({ voters: 1 })
   const before = single.hardState
@@ -129,6 +149,14 @@ test('R1: where the leader’s epoch goes on, a later epoch here is cut', () => 
     { kind: 'truncate', to: at(1, 6) },
     { kind: 'append', batches },
   ])
+})
+
+test('R1: an epoch start that comes twice is there once', () => {
+  const single = new Single()
+  const starts = [{ epoch: term(2), start: asOffset(6) }]
+  const message = { ...APPEND, term: term(2), starts }
+  assert.deepEqual(single.receive(2, message).log, [{ kind: 'start-epoch', epoch: 2 }])
+  assert.deepEqual(single.receive(2, message).log, [])
 })
 
 test('R2: what this leader verified stays verified, whatever arrives late', () => {
