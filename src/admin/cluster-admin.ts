@@ -29,6 +29,15 @@ export interface ClusterView {
     readonly epoch: number
   }
   readonly nodes: readonly NodeView[]
+  /** Only while there are any. */
+  readonly suspects?: SuspectsView
+}
+
+/** Replicas of the asked node that neither vote nor count until they are healed, since its disk was damaged. */
+export interface SuspectsView {
+  readonly replicas: number
+  /** Of these, such that stay so: groups of fewer than three voters have nobody to vouch for what was forgotten. */
+  readonly stuck: number
 }
 
 export interface NodeView {

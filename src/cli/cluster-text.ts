@@ -11,6 +11,7 @@ export function clusterText(status: ClusterStatus): string {
     ['controller', leader === null ? 'none is known' : `node ${leader}, epoch ${epoch}`],
     ['partitions', totalsText(status.partitions)],
     ['seen by', `node ${status.nodeId}`],
+    ...(status.suspects === undefined ? [] : [['suspects', suspectsText(status.suspects)]]),
   ]
   return [
     ...head.map(([label = '', value = '']) => `${label.padEnd(12)}${value}`),
@@ -29,6 +30,12 @@ function totalsText(totals: ClusterStatus['partitions']): string {
   const state =
     totals.total === 0 ? '' : some.length === 0 ? ', all in sync' : `: ${some.join(', ')}`
   return `${totals.total} in ${plural(totals.topics, 'topic')}${state}`
+}
+
+function suspectsText({ replicas, stuck }: NonNullable<ClusterStatus['suspects']>): string {
+  const waiting = `${plural(replicas, 'replica')} of this node not counted until healed`
+  if (stuck === 0) return waiting
+  return `${waiting}; ${stuck} can't be healed: their groups have fewer than three voters`
 }
 
 const NODE_HEAD = ['node', 'state', 'leads', 'replicas', 'rack', 'kafka', 'raft', 'http']

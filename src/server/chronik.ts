@@ -27,7 +27,7 @@ import { METADATA_LOG_CONFIG, openReplication } from './replication.ts'
 import { type LeaderMoves, MOVES_ALONE, NodeClusterAdmin, type PeerFacts } from './cluster-admin.ts'
 import { groupMetadata } from './group-metadata.ts'
 import { ClusterLeaderMoves } from './leader-moves.ts'
-import { damageRefusal, Suspects } from './suspects.ts'
+import { damageRefusal, Suspects, suspectsOf } from './suspects.ts'
 import {
   checkOptions,
   type ChronikOptions,
@@ -199,7 +199,7 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
   closing.add('suspects', () => suspects.close())
   broker.serve()
   const moves = isCluster ? new ClusterLeaderMoves({ env, host, controller }) : MOVES_ALONE
-  const admin = clusterAdmin({ nodeId, node, controller, broker, log, moves })
+  const admin = clusterAdmin({ nodeId, node, store, controller, broker, log, moves })
   http.serve(admin, () => readiness(controller))
   if (isCluster) closing.add('leaderships', () => node.leave(LEAVE_MS_MAX))
   closing.add('readiness', () => http.notReady(() => 'stopping'))
@@ -247,12 +247,13 @@ function controllerLink({ calls }: MultiRaft): ControllerLink {
 function clusterAdmin(parts: {
   readonly nodeId: NodeId
   readonly node: MultiRaft
+  readonly store: Store
   readonly controller: MetadataView
   readonly broker: Broker
   readonly log: ReplicatedLog
   readonly moves: LeaderMoves
 }): NodeClusterAdmin {
-  const { nodeId, node, controller, broker, log, moves } = parts
+  const { nodeId, node, store, controller, broker, log, moves } = parts
   return new NodeClusterAdmin({
     nodeId,
     metadata: controller,
@@ -261,6 +262,7 @@ function clusterAdmin(parts: {
     controllerEpoch: () => log.role.epoch,
     facts: (of) => factsOf(of, { nodeId, node, controller }),
     moves,
+    suspects: () => suspectsOf(store),
   })
 }
 

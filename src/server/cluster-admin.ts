@@ -2,6 +2,7 @@
 // replicas. What it knows of other nodes and how leaderships move comes from whoever knows (`PeerFacts`, `LeaderMoves`).
 
 import type {
+  SuspectsView,
   AdminResult,
   ClusterAdmin,
   ClusterView as AdminView,
@@ -40,6 +41,7 @@ export interface ClusterAdminParts {
   readonly controllerEpoch: () => number
   readonly facts: (nodeId: NodeId) => PeerFacts
   readonly moves: LeaderMoves
+  readonly suspects: () => SuspectsView | undefined
 }
 
 export class NodeClusterAdmin implements ClusterAdmin {
@@ -51,6 +53,7 @@ export class NodeClusterAdmin implements ClusterAdmin {
 
   view(): AdminView {
     const { nodeId, metadata, controllerEpoch, facts } = this.#parts
+    const suspects = this.#parts.suspects()
     const { clusterId, brokers } = metadata.image
     return {
       clusterId,
@@ -62,6 +65,7 @@ export class NodeClusterAdmin implements ClusterAdmin {
         kafka: addressesOf(broker),
         ...facts(broker.nodeId),
       })),
+      ...(suspects === undefined ? {} : { suspects }),
     }
   }
 

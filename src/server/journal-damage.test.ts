@@ -113,3 +113,23 @@ test('killed at any time while it begins anew, it is a suspect all the same', as
     )
   }
 })
+
+test('a group of two voters stays suspect, and the status and the log say so', async () => {
+  const lines: string[] = []
+  const cluster = await SimCluster.start({ log: (line) => lines.push(line) })
+  await cluster.create('t', { assignments: ALL })
+  await cluster.create('pair', { assignments: [[1, 3]] })
+  cluster.kill(3)
+  await damage(cluster, 3, 'journal')
+  await cluster.boot(3)
+  const suspects = () => cluster.node(3).admin.view().suspects
+  assert.ok((suspects()?.replicas ?? 0) > 0)
+  await cluster.until('all others are whole', () => suspects()?.replicas === 1, 20_000)
+  assert.deepEqual(suspects(), { replicas: 1, stuck: 1 })
+  assert.ok(lines.some((line) => line.includes('fewer than three voters stay suspects')))
+  assert.equal(cluster.node(1).admin.view().suspects, undefined)
+  // What it creates from now on is new, and whole.
+  await cluster.create('after', { assignments: ALL })
+  await cluster.pass(2_500)
+  assert.deepEqual(suspects(), { replicas: 1, stuck: 1 })
+})

@@ -1,6 +1,7 @@
 // A node whose journal was damaged (law R5): what of it may begin anew, what it says while its replicas are suspects, and when
 // all of them are there again, so that what it creates from then on is new.
 
+import type { SuspectsView } from '../admin/cluster-admin.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { MetadataView } from '../controller/controller.ts'
 import { logIdOf, METADATA_LOG_ID } from '../controller/metadata-image.ts'
@@ -35,6 +36,14 @@ export function damageRefusal({ logs }: JournalDamage, nodesOfCluster: number): 
 
 function votersOf(descriptor: Uint8Array): number {
   return decodeDescriptor(descriptor)?.voters.length ?? 1
+}
+
+/** Undefined: there are none. */
+export function suspectsOf(store: Pick<Store, 'logs'>): SuspectsView | undefined {
+  const suspects = [...store.logs()].filter(({ hardState }) => hardState.suspect)
+  if (suspects.length === 0) return undefined
+  const stuck = suspects.filter(({ descriptor }) => votersOf(descriptor) < VOTERS_MIN)
+  return { replicas: suspects.length, stuck: stuck.length }
 }
 
 export interface SuspectsOptions {
