@@ -164,11 +164,14 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     isUp: (peer) => host.isUp(peer),
     ...(formed === undefined ? {} : { clusterId: formed }),
   })
-  node.setLagMax(local.brokerConfigs()['replica.lag.time.max.ms'])
   const controller = isCluster
     ? new ClusterController({ controller: local, nodeId, env, link: controllerLink(node) })
     : local
   closing.add('controller', () => local.close())
+  // A start begins with a snapshot of the metadata, which may name topics whose deletion this node had carried out: their logs
+  // must not be made anew (law R7).
+  if (isCluster) await untilDone('to catch up with', env, () => controller.catchUp())
+  node.setLagMax(controller.brokerConfigs()['replica.lag.time.max.ms'])
 
   const groups = openGroups(env, controller, closing)
   const broker = new Broker({
@@ -181,9 +184,6 @@ async function startParts(options: ChronikOptions, closing: Closing): Promise<Pa
     groups,
   })
   closing.add('broker', () => broker.close())
-  // A start begins with a snapshot of the metadata, which may name topics whose deletion this node had carried out: their logs
-  // must not be made anew (law R7).
-  if (isCluster) await untilDone('to catch up with', env, () => controller.catchUp())
   await broker.open()
   const bound = advertise(listeners, await broker.bind())
   await register(controller, env, {
