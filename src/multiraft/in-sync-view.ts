@@ -54,7 +54,6 @@ export class InSyncView {
     this.#watching = timers.after(WATCH_MS, () => this.watch())
     const lagging = new Map<LogId, readonly NodeId[]>()
     for (const group of groups.values()) {
-      if (group.raft.role !== 'leader') continue
       const nodes = group.lagging(this.#lagMsMax)
       if (nodes.length > 0) lagging.set(group.id, nodes)
     }

@@ -82,6 +82,40 @@ test('a read is confirmed for the epoch that is claimed, for no other', async ()
   assert.deepEqual(await confirmed, [false, true, false])
 })
 
+test('a connection that ends before the peer has answered was never one', async () => {
+  const world = new World()
+  for (const node of world.nodes) node.start()
+  for (const link of world.links) link.cut = true
+  world.connectAll()
+  await world.runFor(50)
+  for (const { id } of world.nodes.slice(1)) world.disconnect(1, id)
+  await world.runFor(50)
+  assert.deepEqual(world.node(1).takeEvents(), [])
+})
+
+test('a node that has ended says nothing, hears nothing and confirms nothing', async () => {
+  const world = await started()
+  lead(world, 3)
+  await world.runFor(50)
+  const [one] = world.nodes
+  const voters = world.nodes.map(({ id }) => id)
+  const waits = one!.liveness.confirm(group, voters, epoch(3))
+  one!.liveness.close()
+  assert.equal(await waits, false)
+  assert.equal(await one!.liveness.confirm(group, voters, epoch(3)), false)
+  one!.takeEvents()
+  const { frames } = world.link(1, 2)
+  world.node(2).setEpoch(group, epoch(5))
+  world.node(2).liveness.claim(asLogId('orders-1'), epoch(5))
+  await world.runFor(500)
+  world.disconnect(1, 2)
+  await world.runFor(50)
+  world.connect(1, 2)
+  await world.runFor(2_000)
+  assert.deepEqual(one!.takeEvents(), [])
+  assert.equal(world.link(1, 2).frames, frames)
+})
+
 test('a killed process is down at once, and up again under its new boot id', async () => {
   const world = await started()
   world.node(2).kill()
