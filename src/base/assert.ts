@@ -5,8 +5,10 @@ export class AssertionError extends Error {
   override readonly name = 'AssertionError'
 }
 
-export function assert(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new AssertionError(message)
+/** `message`: a function on paths so hot that putting the text together would count. */
+export function assert(condition: unknown, message: string | (() => string)): asserts condition {
+  if (condition) return
+  throw new AssertionError(typeof message === 'string' ? message : message())
 }
 
 /** Marks a branch that the types exclude. */

@@ -91,7 +91,7 @@ export class EpochTable {
 
   #at(i: number): EpochStart {
     const entry = this.#entries[i]
-    assert(entry !== undefined, `epoch table index ${i}`)
+    assert(entry !== undefined, () => `epoch table index ${i}`)
     return entry
   }
 

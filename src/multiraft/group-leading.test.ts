@@ -187,6 +187,22 @@ test('R10: a log start is there once a majority has moved it, durably', async ()
   assert.deepEqual(seen, ['2: true', '4: true', '3: true'])
 })
 
+test('R10: nor before the leader has moved its own, which still serves what is to go', async () => {
+  const group = new LoneGroup().established()
+  const kept = Promise.withResolvers<void>()
+  group.keeps = kept.promise
+  const seen: boolean[] = []
+  void group.group.advanceLogStart(asOffset(2)).then((reached) => seen.push(reached))
+  for (const follower of [2, 3]) group.ack(follower, { logStart: asOffset(2) })
+  await turn()
+  assert.deepEqual([group.log.logStart, seen], [0, []])
+  kept.resolve()
+  await turn()
+  group.flush()
+  await turn()
+  assert.deepEqual([group.log.logStart, seen], [2, [true]])
+})
+
 test('R10: who waits for a log start hears when the leadership ends first', async () => {
   const group = new LoneGroup()
   assert.equal(await group.group.advanceLogStart(asOffset(2)), false)

@@ -258,7 +258,7 @@ export class RaftGroup {
     return { kind: 'accepted', baseOffset, end }
   }
 
-  /** Resolves to true once a majority has moved its log start, durably; false when this leadership ended before. */
+  /** Resolves to true once this replica has moved its log start, and a majority durably; false when this leadership ended before. */
   advanceLogStart(offset: Offset): Promise<boolean> {
     if (this.#closed || this.#raft.role !== 'leader') return Promise.resolve(false)
     this.#step({ kind: 'advance-log-start', offset })
@@ -366,7 +366,8 @@ export class RaftGroup {
     for (const op of effects.log) this.#apply(op)
     assert(
       comparePositions(this.stored.end, this.#raft.end) === 0,
-      `${this.id}: storage ends at ${this.stored.end.offset}, consensus at ${this.#raft.end.offset}`,
+      () =>
+        `${this.id}: storage ends at ${this.stored.end.offset}, consensus at ${this.#raft.end.offset}`,
     )
     for (const { to, message } of effects.send) this.#send(to, message)
     if (effects.roleChanged) this.#roleChanged()
@@ -434,7 +435,11 @@ export class RaftGroup {
   }
 
   #settleLogStarts(): void {
-    this.#logStartWaiters.reached(() => this.#raft.logStartOnMajority(this.#durableLogStart))
+    this.#logStartWaiters.reached(() => {
+      const most = this.#raft.logStartOnMajority(this.#durableLogStart)
+      // The followers may be ahead of this replica, which still serves what is to go.
+      return most < this.stored.logStart ? most : this.stored.logStart
+    })
   }
 
   /** Law R5. A sole voter has nobody to heal from: it goes on with what it has. */
@@ -485,6 +490,7 @@ export class RaftGroup {
   }
 
   #send(to: NodeId, message: GroupMessage['message']): void {
+    this.#node.observer?.sent?.(this, to, message)
     const writer = this.#node.groupFrame()
     encodeGroupMessage(writer, this.id, message)
     this.#node.send(to, 'control', writer.finish())

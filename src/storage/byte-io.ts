@@ -56,7 +56,7 @@ export class ByteWriter {
 
   /** A signed 64-bit integer within ±(2^53 - 1). */
   i64(value: number): void {
-    assert(Number.isSafeInteger(value), `not a safe integer: ${value}`)
+    assert(Number.isSafeInteger(value), () => `not a safe integer: ${value}`)
     const at = this.#grow(8)
     const high = Math.floor(value / TWO_32)
     this.#buffer.writeInt32BE(high, at)

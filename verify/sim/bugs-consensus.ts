@@ -15,52 +15,14 @@ import { RaftLog } from '../../src/replicated/raft-log.ts'
 import { Log } from '../../src/storage/log.ts'
 import { withDisk, withFile, withFiles } from './bugs-disk.ts'
 import type { Bug } from './bugs.ts'
-
-type Method<T, K extends keyof T> = Extract<T[K], (...args: never[]) => unknown>
-type Args<T, K extends keyof T> = Parameters<Method<T, K>>
-type Result<T, K extends keyof T> = ReturnType<Method<T, K>>
-
-/** Does something else than a method does; what it returns puts the method back. */
-export function replace<T extends object, K extends keyof T & string>(
-  prototype: T,
-  name: K,
-  body: (
-    self: T,
-    original: (...args: Args<T, K>) => Result<T, K>,
-    args: Args<T, K>,
-  ) => Result<T, K>,
-): () => void {
-  const before = Object.getOwnPropertyDescriptor(prototype, name)
-  const original = before?.value as ((...args: Args<T, K>) => Result<T, K>) | undefined
-  if (before === undefined || original === undefined) throw new Error(`there is no method ${name}`)
-  const value = function (this: T, ...args: Args<T, K>): Result<T, K> {
-    return body(this, original.bind(this), args)
-  }
-  Object.defineProperty(prototype, name, { ...before, value })
-  return () => Object.defineProperty(prototype, name, before)
-}
-
-/** The same for what is read without a call. */
-export function replaceGetter<T extends object, K extends keyof T & string>(
-  prototype: T,
-  name: K,
-  body: (self: T, original: () => T[K]) => T[K],
-): () => void {
-  const before = Object.getOwnPropertyDescriptor(prototype, name)
-  const original = before?.get as (() => T[K]) | undefined
-  if (before === undefined || original === undefined) throw new Error(`there is no getter ${name}`)
-  const get = function (this: T): T[K] {
-    return body(this, original.bind(this))
-  }
-  Object.defineProperty(prototype, name, { ...before, get })
-  return () => Object.defineProperty(prototype, name, before)
-}
+import { replace, replaceGetter } from './replace.ts'
 
 export const CONSENSUS_BUGS: readonly Bug[] = [
   {
     name: 'truncation-by-offset',
     what: 'R1: a truncation takes the epoch starts that lie at its offset too',
     nodes: 3,
+    needs: { faults: ['depose-leader', 'cascade'] },
     plant: () =>
       replace(EpochTable.prototype, 'truncate', (self, original, [to]) => {
         original(to)
@@ -73,6 +35,7 @@ export const CONSENSUS_BUGS: readonly Bug[] = [
     name: 'acknowledged-unsynced',
     what: 'R2: what was verified is acknowledged before it is durable, and the leader counts itself so',
     nodes: 3,
+    needs: { faults: ['cut-all', 'kill-all-then-cut'], syncSlowness: 60 },
     plant: () =>
       replace(
         Durability.prototype,
@@ -84,7 +47,7 @@ export const CONSENSUS_BUGS: readonly Bug[] = [
     name: 'vote-not-kept',
     what: 'R2: a vote is told before it is durable, and never becomes it',
     nodes: 3,
-    faults: ['kill-in-election', 'cascade', 'kill-all'],
+    needs: { faults: ['kill-in-election', 'cascade', 'kill-all'] },
     plant: () => {
       const told = replace(Durability.prototype, 'hasVoted', (self, _original, [term]) =>
         self.hasTerm(term),
@@ -155,7 +118,7 @@ export const CONSENSUS_BUGS: readonly Bug[] = [
     name: 'barrier-without-round',
     what: 'R9: whoever believes to lead answers reads, without asking the others',
     nodes: 3,
-    faults: ['isolate-leader', 'partition', 'pause-leader'],
+    needs: { faults: ['depose-leader', 'pause-leader'] },
     plant: () =>
       replace(RaftGroup.prototype, 'confirm', (self) =>
         Promise.resolve(self.raft.role === 'leader'),

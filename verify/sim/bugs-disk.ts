@@ -103,6 +103,7 @@ export const DISK_BUGS: readonly Bug[] = [
   {
     name: 'full-disk-ignored',
     what: 'a disk that is full says that it has room, and what it could not write is taken for done',
+    needs: { faults: ['disk-full', 'power-cut'] },
     wrap: () => (env) =>
       withDisk(
         withFiles(env, (file) =>
@@ -122,6 +123,7 @@ export const DISK_BUGS: readonly Bug[] = [
   {
     name: 'sync-error-ignored',
     what: 'an fsync that failed is taken for done',
+    needs: { faults: ['sync-error', 'power-cut'] },
     wrap: () => (env) =>
       withFiles(env, (file) =>
         withFile(file, {

@@ -4,7 +4,7 @@
 import { OutgoingInstalls } from '../../src/multiraft/outgoing-installs.ts'
 import { withFile, withFiles } from './bugs-disk.ts'
 import type { Bug } from './bugs.ts'
-import { replace } from './bugs-consensus.ts'
+import { replace } from './replace.ts'
 
 const AWAY = [
   'long-down',
@@ -19,7 +19,8 @@ export const INSTALL_BUGS: readonly Bug[] = [
     name: 'install-without-state',
     what: 'R10: a follower that begins at the log start is not told what lay below',
     nodes: 3,
-    faults: AWAY,
+    mode: 'full',
+    needs: { faults: AWAY },
     plant: () =>
       replace(OutgoingInstalls.prototype, 'find', () => Promise.resolve({ snapshot: undefined })),
   },
@@ -27,7 +28,8 @@ export const INSTALL_BUGS: readonly Bug[] = [
     name: 'install-before-durable',
     what: 'R10: an install counts, and is acknowledged, before its snapshot is durable',
     nodes: 3,
-    faults: [...AWAY, 'cut-leader', 'power-cut', 'cut-all', 'kill-all-then-cut'],
+    mode: 'full',
+    needs: { faults: [...AWAY, 'cut-leader', 'power-cut', 'cut-all', 'kill-all-then-cut'] },
     wrap: () => (env) => {
       const isSnapshot = (path: string): boolean => path.endsWith('.snapshot.tmp')
       return withFiles(env, (file, path) =>

@@ -29,6 +29,8 @@ export const CLUSTER_FAULTS = [
   /** Two sides, clients on either. */
   'partition',
   'isolate-leader',
+  /** The same for long enough that another leads, while clients still reach the one that was deposed. */
+  'depose-leader',
   /** Between nodes, one direction. */
   'node-one-way',
   /** Two sides, and one node that reaches both. */
@@ -92,6 +94,11 @@ export const CLUSTER_STRIKES: Readonly<Record<ClusterFaultName, Strike>> = {
     const one = leader(targets, chance)
     const others = targets.nodes.filter((node) => node !== one)
     cut(targets, chance, [[one], others])
+  },
+  'depose-leader': (targets, chance) => {
+    const one = leader(targets, chance)
+    const others = targets.nodes.filter((node) => node !== one)
+    block(targets, sides([one], others).flatMap(bothWays), chance.between(1_300, 4_000))
   },
   'node-one-way': nodeOneWay,
   bridge,
@@ -197,20 +204,36 @@ function cut(
   chance: Prng,
   [some, others]: readonly [readonly SimNode[], readonly SimNode[]],
 ): void {
-  const { simulation, later } = targets
   const share = chance.pick([0, 0.3, 1])
   const clients = targets.clients().filter(() => chance.chance(share))
   const near = [...some.map(({ host }) => host.name), ...clients.filter(() => chance.chance(0.5))]
   const far = [...others.map(({ host }) => host.name), ...clients.filter((c) => !near.includes(c))]
-  const blocked = near.flatMap((a) =>
-    far.flatMap((b): (readonly [string, string])[] => [
-      [a, b],
-      [b, a],
-    ]),
+  const durationMs = chance.pick([chance.between(50, 900), chance.between(900, 6_000)])
+  block(
+    targets,
+    near.flatMap((a) => far.flatMap((b) => bothWays([a, b]))),
+    durationMs,
   )
-  for (const [from, to] of blocked) simulation.network.block(from, to)
-  later(chance.pick([chance.between(50, 900), chance.between(900, 6_000)]), () => {
-    for (const [from, to] of blocked) simulation.network.unblock(from, to)
+}
+
+type Way = readonly [from: string, to: string]
+
+const bothWays = ([a, b]: Way): Way[] => [
+  [a, b],
+  [b, a],
+]
+
+const sides = (some: readonly SimNode[], others: readonly SimNode[]): Way[] =>
+  some.flatMap((a) => others.map((b): Way => [a.host.name, b.host.name]))
+
+function block(
+  { simulation, later }: FaultTargets,
+  ways: readonly Way[],
+  durationMs: number,
+): void {
+  for (const [from, to] of ways) simulation.network.block(from, to)
+  later(durationMs, () => {
+    for (const [from, to] of ways) simulation.network.unblock(from, to)
   })
 }
 
@@ -226,14 +249,11 @@ function bridge(targets: FaultTargets, chance: Prng): void {
   cut(targets, chance, [others.slice(0, half), others.slice(half)])
 }
 
-function nodeOneWay({ simulation, nodes, later }: FaultTargets, chance: Prng): void {
-  const blocked = pairs(nodes)
+function nodeOneWay(targets: FaultTargets, chance: Prng): void {
+  const blocked = pairs(targets.nodes)
     .filter(() => chance.chance(0.6))
-    .map(([a, b]): readonly [string, string] => (chance.chance(0.5) ? [a, b] : [b, a]))
-  for (const [from, to] of blocked) simulation.network.block(from, to)
-  later(chance.between(100, 4_000), () => {
-    for (const [from, to] of blocked) simulation.network.unblock(from, to)
-  })
+    .map(([a, b]): Way => (chance.chance(0.5) ? [a, b] : [b, a]))
+  block(targets, blocked, chance.between(100, 4_000))
 }
 
 function slowNodeLink({ simulation, nodes, later }: FaultTargets, chance: Prng): void {

@@ -13,23 +13,37 @@ export interface Hunted {
   readonly by: readonly string[]
 }
 
-/** At most `seedsMax` seeds for each bug. */
+export interface HuntOptions {
+  /** Undefined: what each needs, mostly short. */
+  readonly mode: Mode | undefined
+  readonly nodes: number | undefined
+  readonly from: number
+  /** For each bug. */
+  readonly seedsMax: number
+  readonly jobs: number
+}
+
+/** Each bug until something finds it; says of each as it is done. */
 export async function hunt(
   bugs: readonly Bug[],
-  { mode, nodes }: { readonly mode: Mode; readonly nodes: number | undefined },
-  seedsMax: number,
-  jobs: number,
+  { mode, nodes, from, seedsMax, jobs }: HuntOptions,
 ): Promise<Hunted[]> {
   const pool = new Pool(jobs)
   const found = await Promise.all(
-    bugs.map(({ name, what, nodes: needed }) =>
+    bugs.map(({ name, what, nodes: needed, mode: own }) =>
       pool.slot(async (): Promise<Hunted> => {
-        for (let seed = 1; seed <= seedsMax; seed++) {
-          const { problems } = await pool.run({ seed, mode, nodes: nodes ?? needed, bug: name })
+        for (let seeds = 1; seeds <= seedsMax; seeds++) {
+          const seed = from + seeds - 1
+          const { problems } = await pool.run({
+            seed,
+            mode: mode ?? own ?? 'short',
+            nodes: nodes ?? needed,
+            bug: name,
+          })
           if (problems.length === 0) continue
-          return { bug: name, what, seeds: seed, by: [...new Set(problems.map((p) => p.name))] }
+          return said({ bug: name, what, seeds, by: [...new Set(problems.map((p) => p.name))] })
         }
-        return { bug: name, what, seeds: undefined, by: [] }
+        return said({ bug: name, what, seeds: undefined, by: [] })
       }),
     ),
   )
@@ -37,11 +51,9 @@ export async function hunt(
   return found
 }
 
-/** True when every bug was found. */
-export function printHunt(found: readonly Hunted[]): boolean {
-  for (const { bug, what, seeds, by } of found) {
-    const result = seeds === undefined ? 'NOT FOUND' : `seed ${seeds}: ${by.join(', ')}`
-    process.stdout.write(`${bug.padEnd(28)} ${result}\n${' '.repeat(29)}(${what})\n`)
-  }
-  return found.every(({ seeds }) => seeds !== undefined)
+function said(hunted: Hunted): Hunted {
+  const { bug, what, seeds, by } = hunted
+  const result = seeds === undefined ? 'NOT FOUND' : `seeds ${seeds}: ${by.join(', ')}`
+  process.stdout.write(`${bug.padEnd(28)} ${result}\n${' '.repeat(29)}(${what})\n`)
+  return hunted
 }

@@ -4,8 +4,11 @@
 import type { LogId } from '../../src/base/brand.ts'
 import type { EpochStart } from '../../src/base/epoch-table.ts'
 import { comparePositions, type Position } from '../../src/base/position.ts'
+import type { GroupMessage } from '../../src/multiraft/group-codec.ts'
 import type { GroupObserver, ObservedGroup } from '../../src/multiraft/observer.ts'
 import type { Problem } from './problems.ts'
+
+type Message = GroupMessage['message']
 
 /** One replica in one process. */
 interface Seen {
@@ -46,6 +49,7 @@ export class Invariants {
   observer(node: number, incarnation: number): GroupObserver {
     return {
       stepped: (group) => this.#stepped(node, incarnation, group),
+      sent: (group, to, message) => this.#checkPromise(node, group, to, message),
       closed: (group) => {
         const { seen } = this.#facts(group.id)
         if (seen.get(node)?.group === group) seen.delete(node)
@@ -136,6 +140,23 @@ export class Invariants {
     }
     before.term = term
     before.votedFor = votedFor
+  }
+
+  /** Law R2: what a message promises is durable when it leaves. */
+  #checkPromise(node: number, group: ObservedGroup, to: number, message: Message): void {
+    const { durable, durableHardState } = group.stored
+    const { term, votedFor } = durableHardState
+    const vote = votedFor === undefined ? 'no vote' : `a vote for node ${votedFor}`
+    if (message.kind === 'vote' || message.kind === 'vote-grant') {
+      const candidate = message.kind === 'vote' ? node : to
+      if (term === message.term && votedFor === candidate) return
+      const text = `says that it votes for node ${candidate} in term ${message.term}, with term ${term} and ${vote} on its disk`
+      this.#fail('vote-not-durable', node, group, text)
+    } else if (message.kind === 'ack') {
+      if (term >= message.term && comparePositions(message.durable, durable) <= 0) return
+      const text = `acknowledges ${at(message.durable)} in term ${message.term}, with ${at(durable)} and term ${term} on its disk`
+      this.#fail('ack-not-durable', node, group, text)
+    }
   }
 
   /** One leader for an epoch, in one process; it holds everything that was ever committed. */

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { BUGS } from './bugs.ts'
-import { hunt, printHunt } from './hunt.ts'
+import { hunt } from './hunt.ts'
 import { Pool, type Summary } from './pool.ts'
 import type { Mode } from './plan.ts'
 import { runSeed } from './run.ts'
@@ -25,7 +25,8 @@ const HELP = `npm run sim -- [options]
   --without L   with --seed: leave out the faults of these numbers (1,4,7)
   --shrink      with --seed: leave out every fault that the failure does without
   --bug NAME    plant an error between the node and its ports
-  --bugs        plant each of them in turn (or --bug NAME alone), and say what finds it and how soon
+  --bugs        plant each of them in turn (or --bug NAME alone), and say what finds it and after how many seeds (at most
+                --seeds, 30, from --from on; short ones, where those can show it)
 `
 
 async function main(): Promise<number> {
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
       seeds: { type: 'string' },
       from: { type: 'string', default: '1' },
       nodes: { type: 'string' },
-      mode: { type: 'string', default: 'full' },
+      mode: { type: 'string' },
       jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
       minutes: { type: 'string' },
       regressions: { type: 'boolean', default: false },
@@ -47,13 +48,17 @@ async function main(): Promise<number> {
       bugs: { type: 'boolean', default: false },
     },
   })
-  const mode = modeOf(values.mode)
+  const mode = modeOf(values.mode ?? 'full')
   const bug = values.bug === undefined ? undefined : bugOf(values.bug)
   const nodes = values.nodes === undefined ? undefined : Number(values.nodes)
   if (values.bugs) {
     const bugs = bug === undefined ? BUGS : [bug]
-    const found = await hunt(bugs, { mode, nodes }, Number(values.seeds ?? 30), Number(values.jobs))
-    return printHunt(found) ? 0 : 1
+    const from = Number(values.from)
+    const seedsMax = Number(values.seeds ?? 30)
+    const given = values.mode === undefined ? undefined : mode
+    const jobs = Number(values.jobs)
+    const found = await hunt(bugs, { mode: given, nodes, from, seedsMax, jobs })
+    return found.every(({ seeds }) => seeds !== undefined) ? 0 : 1
   }
   if (values.seed !== undefined) {
     const seed = Number(values.seed)

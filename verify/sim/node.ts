@@ -30,7 +30,7 @@ const CONFIG: Readonly<Record<string, string>> = {
 }
 
 /** What stands between the product and its ports: where errors are planted. */
-export type EnvWrap = (env: Env) => Env
+export type EnvWrap = (env: Env, nodeId: number) => Env
 
 export const nodeHost = (id: number): string => `node-${id}`
 
@@ -102,7 +102,7 @@ export class SimNode {
       config: this.#config(),
       storage: this.#plan.storage,
       observer: this.#invariants.observer(this.id, start),
-      env: this.#wrap(env),
+      env: this.#wrap(env, this.id),
     }
     Chronik.start(options).then(
       (chronik) => {

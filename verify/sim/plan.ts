@@ -47,6 +47,18 @@ export type FaultName = (typeof FAULTS)[number]
 export type SomeFaultName = FaultName | ClusterFaultName | DamageFaultName
 const ALL_FAULTS: readonly SomeFaultName[] = [...FAULTS, ...CLUSTER_FAULTS]
 
+/** What a planted error takes to show, where most seeds don't have it. */
+export interface Conditions {
+  /** The faults are drawn from these, and there are some. */
+  readonly faults?: readonly SomeFaultName[]
+  /** These, in the place of what the seed draws. */
+  readonly damages?: readonly DamageFaultName[]
+  /** Whom these strike. */
+  readonly victim?: number
+  /** Of the disks of all nodes. */
+  readonly syncSlowness?: number
+}
+
 export interface PlannedFault {
   readonly index: number
   readonly name: SomeFaultName
@@ -99,14 +111,15 @@ export function makePlan(
   chance: Prng,
   mode: Mode,
   wanted?: number,
-  from?: readonly SomeFaultName[],
+  conditions: Conditions = {},
 ): Plan {
   const nodes = wanted ?? chance.split('nodes').pick(NODES)
   const full = mode === 'full'
   const durationMs = durationMsOf(full)
-  const others = planFaults(chance.split('faults'), from ?? (nodes > 1 ? ALL_FAULTS : FAULTS), full)
-  const damages = planDamages(chance.split('damage'), nodes, full, others.length)
+  const others = planFaults(chance.split('faults'), nodes, full, conditions.faults)
+  const damages = planDamages(chance.split('damage'), nodes, full, others.length, conditions)
   const faults = [...others, ...damages]
+  const drawn = chance.split('victim').between(1, nodes)
   const producers = [
     planProducer(chance, { acks: 'all', idempotent: true }, full),
     planProducer(chance, { acks: 'all', idempotent: true }, full),
@@ -116,10 +129,10 @@ export function makePlan(
   return {
     mode,
     nodes,
-    syncSlowness: planDisks(chance.split('disks'), nodes),
+    syncSlowness: planDisks(chance.split('disks'), nodes, conditions.syncSlowness),
     durationMs,
     faults,
-    victim: damages.length === 0 ? undefined : chance.split('victim').between(1, nodes),
+    victim: damages.length === 0 ? undefined : (conditions.victim ?? drawn),
     producers: producers.map((one) => ({ ...one, pauseMs: one.pauseMs * (nodes > 1 ? 2 : 1) })),
     readers: chance.between(1, 2),
     members: chance.between(1, 3),
@@ -136,8 +149,14 @@ export function makePlan(
 const durationMsOf = (full: boolean): number => (full ? 30_000 : 5_000)
 
 /** Each seed has its own kinds and rates; some have none, to show that what is found is not the faults' doing. */
-function planFaults(chance: Prng, all: readonly SomeFaultName[], full: boolean): PlannedFault[] {
-  if (chance.chance(0.08)) return []
+function planFaults(
+  chance: Prng,
+  nodes: number,
+  full: boolean,
+  only?: readonly SomeFaultName[],
+): PlannedFault[] {
+  const all = only ?? (nodes > 1 ? ALL_FAULTS : FAULTS)
+  if (chance.chance(0.08) && only === undefined) return []
   const count = full ? chance.between(5, 30) : chance.between(1, 8)
   const kinds = chance.between(1, FAULTS.length)
   const pool = Array.from({ length: kinds }, () => chance.pick(all))
@@ -150,10 +169,16 @@ function planFaults(chance: Prng, all: readonly SomeFaultName[], full: boolean):
 }
 
 /** In some of the seeds that have faults at all. */
-function planDamages(chance: Prng, nodes: number, full: boolean, from: number): PlannedFault[] {
-  if (nodes === 1 || from === 0 || !chance.chance(0.3)) return []
+function planDamages(
+  chance: Prng,
+  nodes: number,
+  full: boolean,
+  from: number,
+  { damages }: Conditions,
+): PlannedFault[] {
+  if (damages === undefined && (nodes === 1 || from === 0 || !chance.chance(0.3))) return []
   const names = [chance.pick(DAMAGE_FAULTS), ...(chance.chance(0.5) ? ['bit-flip' as const] : [])]
-  return names.map((name, i) => {
+  return (damages ?? names).map((name, i) => {
     return { name, atMs: chance.between(500, durationMsOf(full) - 500), index: from + i }
   })
 }
@@ -174,8 +199,7 @@ function planProducer(
 }
 
 /** The slower a disk, the longer it is between what is written and what is safe. */
-function planDisks(chance: Prng, nodes: number): number[] {
-  const all = chance.pick([1, 1, 10, 60])
+function planDisks(chance: Prng, nodes: number, all = chance.pick([1, 1, 10, 60])): number[] {
   return Array.from({ length: nodes }, () =>
     nodes === 1 ? 1 : chance.chance(0.2) ? chance.pick([1, 20, 100]) : all,
   )

@@ -18,6 +18,7 @@ import { textOf, type Problem } from './problems.ts'
 import { runProducer } from './producing.ts'
 import { runResender } from './resending.ts'
 import { compareBytes, requireSettled } from './settling.ts'
+import { runStayer } from './staying.ts'
 import { pause, TOPIC, World, type Client } from './world.ts'
 
 export interface SeedOptions {
@@ -51,7 +52,7 @@ const SETUP_MS_MAX = 20_000
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mode, log } = options
   const simulation = new Simulation(seed, log === undefined ? {} : { log })
-  const plan = makePlan(simulation.chance.split('plan'), mode, options.nodes, options.bug?.faults)
+  const plan = makePlan(simulation.chance.split('plan'), mode, options.nodes, options.bug?.needs)
   const world = new World(simulation, plan)
   const bugChance = simulation.chance.split('bug')
   const wrap = options.bug?.wrap?.(bugChance, simulation) ?? ((env) => env)
@@ -167,6 +168,9 @@ function spawnClients(world: World): void {
   world.spawn('churner', runChurner)
   world.spawn('resender', runResender)
   world.spawn('keeper', runKeeper)
+  for (let id = 1; plan.nodes > 1 && id <= plan.nodes; id++) {
+    world.spawn(`stayer-${id}`, (client) => runStayer(client, id))
+  }
 }
 
 function countAcknowledged(history: History): number {

@@ -38,6 +38,8 @@ const FOUND: Readonly<Record<string, RegExp>> = {
   'retries-written-twice': /^duplicate$/,
   'commit-not-done': /^stale-commit$/,
   'answers-swapped': /^wire-order$/,
+  'barrier-without-round': /^(stale-read|stale-commit|high-watermark-back)$/,
+  'second-cluster': /^(vote-forgotten|node-with-amnesia)$/,
   'vote-for-anyone': /^(leader-incomplete|log-mismatch|lost-write|unseen)$/,
 }
 

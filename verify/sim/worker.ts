@@ -5,6 +5,9 @@ import type { Task } from './pool.ts'
 import { runSeed } from './run.ts'
 import { summarize } from './summary.ts'
 
+// Of an error that the product expects nobody reads the stack; of one that is a finding the first frames are enough.
+Error.stackTraceLimit = 5
+
 process.on('message', (task: Task) => {
   const bug = BUGS.find(({ name }) => name === task.bug)
   const { seed, mode, nodes } = task

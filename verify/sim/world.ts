@@ -48,6 +48,8 @@ export class World {
   readonly kept = new Map<string, Written>()
   /** Its log, once there is one. */
   compactedLog: string | undefined
+  /** The last number that a client which stays with its node has written. */
+  lastStayed = 0
   readonly #clients = new Map<string, Client>()
 
   constructor(simulation: Simulation, plan: Plan) {
@@ -181,6 +183,14 @@ const MAY_BE_DONE: ReadonlySet<string> = new Set([
   'KAFKA_STORAGE_ERROR',
   'NETWORK_EXCEPTION',
 ])
+
+/** The same of what is sent only once: the library's own retries are not in it. */
+export async function attemptOnce<T>(client: Client, call: () => Promise<T>): Promise<Attempt<T>> {
+  const result = await attempt(client, call)
+  if (result.outcome === 'ok') return { ...result, retried: false }
+  const outcome = isCertainlyNotDone(result.error) ? 'fail' : 'indeterminate'
+  return { ...result, outcome, retried: false }
+}
 
 /** Only what the node or the wire may answer is expected at all; anything else is the library's own failure and is thrown on. */
 function isCertainlyNotDone(error: unknown): boolean {

@@ -39,7 +39,7 @@ export class Prng implements Random {
   }
 
   below(bound: number): number {
-    assert(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32, `bound ${bound}`)
+    assert(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32, () => `bound ${bound}`)
     return Math.floor((this.next() / 2 ** 32) * bound)
   }
 

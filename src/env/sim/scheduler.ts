@@ -66,7 +66,7 @@ export class Scheduler {
   }
 
   after(delayMs: number, kind: number, run: () => void): SimEvent {
-    assert(delayMs >= 0, `delay ${delayMs}`)
+    assert(delayMs >= 0, () => `delay ${delayMs}`)
     this.#sequence += 1
     const event = { atMs: this.#nowMs + delayMs, sequence: this.#sequence, kind, run }
     this.#queue.push(event)
@@ -151,7 +151,7 @@ export class Scheduler {
       if (untilMs !== Number.POSITIVE_INFINITY) this.#nowMs = untilMs
       return event === undefined ? 'idle' : 'time'
     }
-    assert(this.#events < eventsMax, `more than ${eventsMax} events`)
+    assert(this.#events < eventsMax, () => `more than ${eventsMax} events`)
     this.#queue.pop()
     this.#nowMs = event.atMs
     this.#events += 1

@@ -36,7 +36,7 @@ export class SimTimers implements Timers {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    assert(delayMs >= 0 && delayMs < 2 ** 31, `delay ${delayMs}`)
+    assert(delayMs >= 0 && delayMs < 2 ** 31, () => `delay ${delayMs}`)
     // A little late, as real ones are; which of two equal delays is first stays the order of the calls.
     return this.#schedule(delayMs === 0 ? 0.01 : delayMs, EVENT.timer, callback)
   }

@@ -195,7 +195,7 @@ export class SimConnection implements Connection {
     const { chance } = this.#network
     const most = Math.min(this.#queuedBytes, SEGMENT_BYTES_MAX, WINDOW_BYTES - this.#windowUsed)
     const size = chance.chance(0.85) ? most : chance.between(1, chance.pick([16, 512, most]))
-    const segment = new Uint8Array(Math.min(size, most))
+    const segment = this.#network.room(Math.min(size, most))
     let filled = 0
     let taken = 0
     while (filled < segment.byteLength) {

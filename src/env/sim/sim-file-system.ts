@@ -220,7 +220,7 @@ export class SimFileSystem {
   #place(path: string, operation: string): { directory: SimDirectory; name: string } {
     const cut = path.lastIndexOf('/')
     const name = path.slice(cut + 1)
-    assert(name !== '', `${operation} needs a name: ${path}`)
+    assert(name !== '', () => `${operation} needs a name: ${path}`)
     return { directory: this.directory(path.slice(0, cut), operation), name }
   }
 }
@@ -235,6 +235,6 @@ function applyEdit(edit: NameEdit, entries: Map<string, SimNode>): void {
 }
 
 function split(path: string): string[] {
-  assert(path === '' || path.startsWith('/'), `not an absolute path: ${path}`)
+  assert(path === '' || path.startsWith('/'), () => `not an absolute path: ${path}`)
   return path.split('/').filter((name) => name !== '')
 }

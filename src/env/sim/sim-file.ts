@@ -43,7 +43,8 @@ export class SimFile implements DiskFile {
 
   #writeWhole(chunks: readonly Uint8Array[], position: number): void {
     const { files } = this.#disk
-    const bytes = Buffer.concat(chunks)
+    const [only] = chunks
+    const bytes = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)
     const end = position + bytes.byteLength
     const growth = bytes.byteLength === 0 ? 0 : Math.max(0, end - this.#inode.bytes)
     if (growth > files.freeBytes) {

@@ -78,8 +78,13 @@ export class SimInode {
   sync(mark: number): void {
     for (const change of this.#take(mark)) {
       if (change.kind === 'truncate') this.#durable.resize(change.bytes)
-      else this.#apply(change, () => true)
+      else this.#applyWhole(change)
     }
+  }
+
+  #applyWhole({ start, image, end }: PendingWrite): void {
+    this.#durable.resize(Math.max(this.#durable.bytes, end))
+    this.#durable.write(image.subarray(0, this.#durable.bytes - start), start)
   }
 
   /** A sync that failed: any part was written, and the pages count as clean, so that no later sync writes them. */

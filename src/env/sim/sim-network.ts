@@ -15,6 +15,7 @@ import type { SimProcess } from './sim-process.ts'
 
 const CONNECT_TIMEOUT_MS = 30_000
 const SYN_RETRY_MS = 250
+const SLAB_BYTES = 64 << 10
 const FIRST_FREE_PORT = 32_768
 const LOCAL_NAMES: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '0.0.0.0', '::', '::1'])
 
@@ -49,6 +50,8 @@ export class SimNetwork {
   readonly #blocked = new Set<string>()
   readonly #qualities = new Map<string, LinkQuality>()
   readonly #connections = new Set<SimConnection>()
+  #slab = new ArrayBuffer(SLAB_BYTES)
+  #slabUsed = 0
 
   constructor(scheduler: Scheduler, chance: Prng) {
     this.scheduler = scheduler
@@ -97,7 +100,7 @@ export class SimNetwork {
   }
 
   isBlocked(from: string, to: string): boolean {
-    return this.#blocked.has(`${from}>${to}`)
+    return this.#blocked.size > 0 && this.#blocked.has(`${from}>${to}`)
   }
 
   /** Resets connections between two hosts, each with the probability, wherever in a frame they are. */
@@ -111,9 +114,22 @@ export class SimNetwork {
   }
 
   delayMs(from: string, to: string, bytes: number): number {
-    const quality = this.#qualities.get(`${from}>${to}`) ?? LINK
+    const special = this.#qualities.size > 0 ? this.#qualities.get(`${from}>${to}`) : undefined
+    const quality = special ?? LINK
     const typical = from === to ? quality.latencyMs / 4 : quality.latencyMs
     return this.chance.latencyMs(typical) + bytes / quality.bytesPerMs
+  }
+
+  /** Zeros. Small pieces share memory: what a segment takes of its own costs more than all the rest of it. */
+  room(bytes: number): Uint8Array {
+    if (bytes > SLAB_BYTES / 8) return new Uint8Array(bytes)
+    if (this.#slabUsed + bytes > SLAB_BYTES) {
+      this.#slab = new ArrayBuffer(SLAB_BYTES)
+      this.#slabUsed = 0
+    }
+    const room = new Uint8Array(this.#slab, this.#slabUsed, bytes)
+    this.#slabUsed += bytes
+    return room
   }
 
   add(connection: SimConnection): void {

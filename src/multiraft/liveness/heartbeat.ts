@@ -267,7 +267,7 @@ class Writer {
   }
 
   varint(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `no varint: ${value}`)
+    assert(Number.isSafeInteger(value) && value >= 0, () => `no varint: ${value}`)
     this.#reserve(VARINT_BYTES_MAX)
     let rest = value
     while (rest >= 0x80) {

@@ -169,9 +169,9 @@ export class Transport {
    */
   send(to: NodeId, lane: Lane, frame: readonly Uint8Array[]): boolean {
     const bytes = frame.reduce((sum, chunk) => sum + chunk.byteLength, 0)
-    assert(bytes > 0 && bytes <= this.#context.frameBytesMax, `a frame of ${bytes} bytes`)
+    assert(bytes > 0 && bytes <= this.#context.frameBytesMax, () => `a frame of ${bytes} bytes`)
     const peer = this.#peers.get(to)
-    assert(peer !== undefined, `node ${to} is not a peer`)
+    assert(peer !== undefined, () => `node ${to} is not a peer`)
     return !this.#closed && peer.send(lane, frame)
   }
 
