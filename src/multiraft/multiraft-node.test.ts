@@ -363,28 +363,6 @@ test('a call to a node that falls silent fails when that counts as gone', async 
   await cluster.until(() => call.value instanceof CallError, 3_000)
 })
 
-test('a group that found the connection full is served once there is room', async () => {
-  const cluster = await Cluster.start()
-  const flood = await cluster.leading()
-  const id = asLogId('group-1')
-  const group = await cluster.open(id)
-  await cluster.until(() => group.raft.established)
-  await cluster.pass(500)
-  const big = new Uint8Array(1 << 20)
-  for (let i = 0; i < 8; i++) {
-    flood.append(buildBatch([{ key: null, value: big, timestampMs: 1 }]), undefined)
-  }
-  for (const peer of cluster.peers) peer.obliging = false
-  group.append(buildBatch([{ key: null, value: null, timestampMs: 1 }]), undefined)
-  const before = cluster.peer(2).messages.length
-  await cluster.until(() =>
-    cluster
-      .peer(2)
-      .messages.slice(before)
-      .some((message) => message.kind === 'append' && message.group === id),
-  )
-})
-
 test('a node that comes hears who lags', async () => {
   const cluster = await Cluster.start()
   await cluster.pass(100)

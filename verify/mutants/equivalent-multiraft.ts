@@ -27,6 +27,18 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'the node hears again what it knows',
   'multiraft/incoming-install.ts /IncomingInstall/take unset: this.#gathering = undefined #2':
     'what is whole is continued by no piece; until the next begins only its memory is held',
+  'multiraft/liveness/liveness.ts /Liveness/measure one more: this.#intervalMs / 2':
+    'how late is late is a choice: a millisecond more or less is as good',
+  'multiraft/liveness/liveness.ts /Liveness/measure one fewer: this.#intervalMs / 2':
+    'how late is late is a choice: a millisecond more or less is as good',
+  'multiraft/liveness/liveness.ts /Liveness/onTick one more: this.#intervalMs / 2':
+    'how late is late is a choice: a millisecond more or less is as good',
+  'multiraft/liveness/liveness.ts /Liveness/onTick one fewer: this.#intervalMs / 2':
+    'how late is late is a choice: a millisecond more or less is as good',
+  'multiraft/liveness/liveness.ts /Liveness/onTick one more: this.#electionTimeoutMs / 2':
+    'how late is late is a choice: a millisecond more or less is as good',
+  'multiraft/liveness/liveness.ts /Liveness/onTick one fewer: this.#electionTimeoutMs / 2':
+    'how late is late is a choice: a millisecond more or less is as good',
   'multiraft/liveness/read-rounds.ts /ReadRounds/advanced always: waiter.voters.includes(node)':
     'an answer of one who is no voter confirms nothing',
   'multiraft/liveness/versioned-list.ts /VersionedList/change always: this.#changes.length > 2 * this.#entries.size + 32':
