@@ -156,7 +156,7 @@ for (const [why, happens] of Object.entries(UNFIT)) {
   })
 }
 
-test('another that is elected instead, a group that is gone, a transfer that is called off, and one of which nothing is heard', async () => {
+test('another is elected instead, the group is gone, the transfer is called off, or nothing is heard of it', async () => {
   const instead = leading()
   const other = instead.transfer(two)
   instead.elected(three)

@@ -17,7 +17,8 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'no other message has bytes',
   "multiraft/group.ts /RaftGroup/receive always: message.kind === 'install'":
     'no other message has a snapshot',
-  'multiraft/group.ts /RaftGroup/carryOut exchanged: this.stored.snapshots.settled(effects.committed) … this.#listener.onCommitted(effects.committed)':
+  ['multiraft/group.ts /RaftGroup/carryOut exchanged: ' +
+  'this.stored.snapshots.settled(effects.committed) … this.#listener.onCommitted(effects.committed)']:
     'what is settled is looked at once a snapshot was written, in a later turn',
   'multiraft/group.ts /RaftGroup/receive unset: this.#receiving = undefined':
     'the next message replaces it; until then only its memory is held',
@@ -45,7 +46,8 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     'it only says how often what was replaced is let go',
   'multiraft/liveness/versioned-list.ts /VersionedList/change never: this.#changes.length > 2 * this.#entries.size + 32':
     'what was replaced is passed over: letting it go only saves memory and time',
-  'multiraft/liveness/versioned-list.ts /VersionedList/change unset: this.#changes = this.#changes.filter((change) => this.#isCurrent(change))':
+  ['multiraft/liveness/versioned-list.ts /VersionedList/change unset: ' +
+  'this.#changes = this.#changes.filter((change) => this.#isCurrent(change))']:
     'what was replaced is passed over: letting it go only saves memory and time',
   'multiraft/multiraft.ts /MultiRaft/groupsWith always: group.voters.some(({ nodeId }) => nodeId === peer)':
     'a group takes no notice of a node that is none of its voters',
