@@ -60,7 +60,9 @@ export class HostClient implements Client {
 
   constructor(name: string, command: string, args: readonly string[]) {
     this.name = name
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    // Java's tools write only what the locale can say.
+    const env = { ...process.env, LC_ALL: 'C.UTF-8' }
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
     if (this.child.stdout === null || this.child.stderr === null) throw new Error('no pipes')
     createInterface({ input: this.child.stdout }).on('line', (line) => this.take(line))
     createInterface({ input: this.child.stderr }).on('line', (line) => {

@@ -30,8 +30,7 @@ export function run(
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // Java writes only what the locale can say.
-      env: { ...process.env, LC_ALL: 'C.UTF-8', ...options.env },
+      env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
     const out: Buffer[] = []
