@@ -210,6 +210,14 @@ test('R8: a replica whose disk stalls does not campaign', () => {
   assert.deepEqual(group.takeKinds(), ['pre-vote to 2', 'pre-vote to 3'])
 })
 
+test('a sole voter leads though its node is stopping or its disk stalls: nobody else could', () => {
+  const group = new LoneGroup({ voters: 1, up: [], started: false })
+  group.group.setFit(false)
+  group.group.start()
+  group.sync()
+  assert.equal(group.raft.role, 'leader')
+})
+
 // Damage
 
 test('R5: a damaged replica is healed; until then it does not campaign, and acknowledges nothing past the damage', () => {

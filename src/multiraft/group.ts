@@ -455,7 +455,9 @@ export class RaftGroup {
   }
 
   #fitness(): void {
-    this.#step({ kind: 'fitness', fit: this.#nodeFit && !this.#isDamaged && !this.#needsSnapshot })
+    // Nobody else could lead for a sole voter, be its node stopping or its disk slow.
+    const nodeFit = this.#nodeFit || this.voters.length === 1
+    this.#step({ kind: 'fitness', fit: nodeFit && !this.#isDamaged && !this.#needsSnapshot })
   }
 
   /** Law R9: a read that counts on this replica must hear of it before the replica does anything in a higher term. */

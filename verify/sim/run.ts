@@ -48,6 +48,8 @@ export interface SeedResult {
 }
 
 const SETUP_MS_MAX = 20_000
+/** A node that stops writes everything back, and some disks take a hundred times as long to sync. */
+const STOP_MS_MAX = 60_000
 
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { seed, mode, log } = options
@@ -86,7 +88,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     if (plan.lastCut) for (const node of nodes) node.powerCut()
     else if (plan.lastStop) {
       const stopped = Promise.all(nodes.map((node) => node.stop()))
-      await simulation.settle(stopped, { withinMs: 10_000 })
+      await simulation.settle(stopped, { withinMs: STOP_MS_MAX })
     }
     await readEverything(world)
     if (plan.nodes > 1) {
