@@ -46,6 +46,8 @@ export class World {
   settled = false
   /** What the compacted topic must hold. */
   readonly kept = new Map<string, Written>()
+  /** Of these keys a deletion failed, which may have taken place all the same. */
+  readonly mayBeDeleted = new Set<string>()
   /** Its log, once there is one. */
   compactedLog: string | undefined
   /** The last number that a client which stays with its node has written. */
