@@ -15,6 +15,7 @@ import type { RaftGroup } from './group.ts'
 import { MultiRaft } from './multiraft.ts'
 import { DEFAULT_TIMING } from './options.ts'
 import { at } from './testing/fake-log.ts'
+import { SILENT_LISTENER } from './testing/sim-members.ts'
 import { ScriptedPeer } from './testing/scripted-peer.ts'
 import { hostName, RAFT_PORT, SECRET } from './transport/testing/sim-node.ts'
 
@@ -22,18 +23,6 @@ const GROUP = asLogId('group-0')
 const CONFIG = { segmentBytes: 1 << 20, segmentMs: 1e9, indexIntervalBytes: 4096 }
 const [one, two, three] = [asNodeId(1), asNodeId(2), asNodeId(3)]
 const term = asLeaderEpoch
-
-const LISTENER = {
-  onAppended: () => {},
-  onTruncated: () => {},
-  onAcknowledged: () => {},
-  beforeLogStart: () => undefined,
-  onLogStart: () => {},
-  snapshotWanted: () => false,
-  onSnapshot: () => {},
-  onRole: () => {},
-  onCommitted: () => {},
-}
 
 /** Node 1 is the real one. */
 class Cluster {
@@ -95,7 +84,7 @@ class Cluster {
       directoryId: nodeId === 1 ? this.store.directoryId : `d${nodeId}`,
     }))
     const spec = { id, directory: id, config: CONFIG, descriptor: { voters: directories } }
-    return this.node.open(spec, () => LISTENER)
+    return this.node.open(spec, () => SILENT_LISTENER)
   }
 
   open(id: LogId = GROUP, voters?: number[]): Promise<RaftGroup> {

@@ -101,6 +101,7 @@ test('killed at any time while it begins anew, it is a suspect all the same', as
     await cluster.settle(produce(client, 't', batchOf(['a'])))
     cluster.kill(3)
     await damage(cluster, 3, 'journal')
+    // The power fails before it is up: whether it had failed or only begun is no matter.
     cluster.begin(3).catch(() => undefined)
     await cluster.pass(afterMs)
     cluster.host(3).powerCut()

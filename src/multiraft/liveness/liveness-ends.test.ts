@@ -2,33 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asLeaderEpoch, asLogId, type LogId } from '../../base/brand.ts'
-import { World, type WorldOptions } from './testing/world.ts'
+import { asLeaderEpoch, asLogId } from '../../base/brand.ts'
+import { GROUP as group, lead, started, World } from './testing/world.ts'
 
-const group = asLogId('orders-0')
 const epoch = asLeaderEpoch
-
-/** All nodes up for each other, nothing told yet. */
-async function started(options: WorldOptions = {}): Promise<World> {
-  const world = new World(options)
-  for (const node of world.nodes) node.start()
-  world.connectAll()
-  await world.runFor(50)
-  for (const node of world.nodes) {
-    const others = world.nodes.filter((other) => other !== node)
-    assert.deepEqual(
-      node.takeEvents().toSorted(),
-      others.map(({ id }) => `up ${id}`),
-    )
-  }
-  return world
-}
-
-/** Every node knows the group in this epoch, and node 1 leads it. */
-function lead(world: World, at: number, one: LogId = group): void {
-  for (const node of world.nodes) node.setEpoch(one, epoch(at))
-  world.node(1).liveness.claim(one, epoch(at))
-}
 
 test('a node is up to itself, whoever else is; a node that it does not know is not', async () => {
   const world = new World()

@@ -1,34 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asLeaderEpoch, asLogId, type LogId } from '../../base/brand.ts'
+import { asLeaderEpoch, asLogId } from '../../base/brand.ts'
 import { HEARTBEAT_BYTES_MAX } from './heartbeat.ts'
-import { World, type WorldOptions } from './testing/world.ts'
+import { GROUP as group, lead, started, type World } from './testing/world.ts'
 
-const group = asLogId('orders-0')
 const epoch = asLeaderEpoch
 const voters = (world: World): World['nodes'][number]['id'][] => world.nodes.map(({ id }) => id)
-
-/** All nodes up for each other, nothing told yet. */
-async function started(options: WorldOptions = {}): Promise<World> {
-  const world = new World(options)
-  for (const node of world.nodes) node.start()
-  world.connectAll()
-  await world.runFor(50)
-  for (const node of world.nodes) {
-    const others = world.nodes.filter((other) => other !== node)
-    assert.deepEqual(
-      node.takeEvents().toSorted(),
-      others.map(({ id }) => `up ${id}`),
-    )
-  }
-  return world
-}
-
-/** Every node knows the group in this epoch, and node 1 leads it. */
-function lead(world: World, at: number, one: LogId = group): void {
-  for (const node of world.nodes) node.setEpoch(one, epoch(at))
-  world.node(1).liveness.claim(one, epoch(at))
-}
 
 /** Law R8: node 2 may stay quiet as a follower of node 1. */
 const supports = (world: World): boolean =>

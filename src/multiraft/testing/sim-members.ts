@@ -9,6 +9,7 @@ import { buildBatch } from '../../records/build.ts'
 import { dataRecordsIn } from '../../records/read.ts'
 import { openStore } from '../../storage/open-store.ts'
 import type { Store } from '../../storage/store.ts'
+import type { GroupListener } from '../group-listener.ts'
 import type { RaftGroup } from '../group.ts'
 import { MultiRaft } from '../multiraft.ts'
 import { DEFAULT_TIMING } from '../options.ts'
@@ -16,6 +17,19 @@ import { hostName, RAFT_PORT, SECRET } from '../transport/testing/sim-node.ts'
 
 export const GROUP = asLogId('group-0')
 const CONFIG = { segmentBytes: 4096, segmentMs: 1e9, indexIntervalBytes: 256 }
+
+/** Nobody follows the group. */
+export const SILENT_LISTENER: GroupListener = {
+  onAppended: () => {},
+  onTruncated: () => {},
+  onAcknowledged: () => {},
+  beforeLogStart: () => undefined,
+  onLogStart: () => {},
+  snapshotWanted: () => false,
+  onSnapshot: () => {},
+  onRole: () => {},
+  onCommitted: () => {},
+}
 
 export class SimMember {
   readonly nodeId: number
@@ -75,14 +89,7 @@ export class SimMember {
       this.node.open(
         { id: GROUP, directory: 'group-0', config: CONFIG, descriptor: { voters } },
         () => ({
-          onAppended: () => {},
-          onTruncated: () => {},
-          onAcknowledged: () => {},
-          beforeLogStart: () => undefined,
-          onLogStart: () => {},
-          snapshotWanted: () => false,
-          onSnapshot: () => {},
-          onRole: () => {},
+          ...SILENT_LISTENER,
           onCommitted: (commit) => this.commits.push(commit),
         }),
       ),

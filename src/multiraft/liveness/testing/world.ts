@@ -1,11 +1,22 @@
 // Test support: nodes that have liveness and nothing else, over links that delay, lose and cut, in virtual time. What a
 // node's handlers were told is kept as short texts.
 
+import { deepEqual } from 'node:assert/strict'
 import { assert } from '../../../base/assert.ts'
-import { asNodeId, type LeaderEpoch, type LogId, type NodeId } from '../../../base/brand.ts'
+import {
+  asLeaderEpoch,
+  asLogId,
+  asNodeId,
+  type LeaderEpoch,
+  type LogId,
+  type NodeId,
+} from '../../../base/brand.ts'
 import type { Timer, Timers } from '../../../env/env.ts'
 import { Simulation } from '../../../env/sim/simulation.ts'
 import { Liveness } from '../liveness.ts'
+
+/** The one that a test needs no name of its own for. */
+export const GROUP = asLogId('orders-0')
 
 /** From one node to another. */
 export interface Link {
@@ -297,4 +308,26 @@ export class TestNode {
 
 function pairOf(a: number, b: number): string {
   return `${Math.min(a, b)}-${Math.max(a, b)}`
+}
+
+/** All nodes up for each other, nothing told yet. */
+export async function started(options: WorldOptions = {}): Promise<World> {
+  const world = new World(options)
+  for (const node of world.nodes) node.start()
+  world.connectAll()
+  await world.runFor(50)
+  for (const node of world.nodes) {
+    const others = world.nodes.filter((other) => other !== node)
+    deepEqual(
+      node.takeEvents().toSorted(),
+      others.map(({ id }) => `up ${id}`),
+    )
+  }
+  return world
+}
+
+/** Every node knows the group in this epoch, and node 1 leads it. */
+export function lead(world: World, at: number, one: LogId = GROUP): void {
+  for (const node of world.nodes) node.setEpoch(one, asLeaderEpoch(at))
+  world.node(1).liveness.claim(one, asLeaderEpoch(at))
 }
